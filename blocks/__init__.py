@@ -1,0 +1,9 @@
+"""What an operator configures in the Prefect UI; each block is a form over a part of `fulcrum`."""
+
+from __future__ import annotations
+
+from blocks.case_ledger import CaseLedger
+from blocks.model_endpoint import ModelEndpoint
+from blocks.targets import FolderTarget, SqlTarget, Target, load_target
+
+__all__ = ["CaseLedger", "FolderTarget", "ModelEndpoint", "SqlTarget", "Target", "load_target"]

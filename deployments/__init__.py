@@ -1,0 +1,1 @@
+"""How Fulcrum is run: the command, the local stack, bootstrap."""

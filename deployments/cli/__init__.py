@@ -1,0 +1,49 @@
+"""The `fulcrum` command. Each command's module is imported when it is called, so that help is quick."""
+
+from __future__ import annotations
+
+import sys
+
+from cyclopts import App
+
+app = App(
+    name="fulcrum",
+    help="Run redesigned business processes in which AI steps and people handle the same cases.",
+    version="0.1.0",
+)
+app.command("deployments.cli.running:run", name="run", help="Run a process in the foreground over a source.")
+app.command("deployments.cli.running:demo", name="demo", help="Run the sample process on a local stack, from nothing.")
+app.command("deployments.cli.stack:up", name="up", help="Keep the local stack running: server, UI and workers.")
+app.command("deployments.cli.cases:cases", name="cases", help="List a process's cases.")
+app.command("deployments.cli.cases:case", name="case", help="Show one case's whole history.")
+app.command("deployments.cli.deciding:reviews", name="reviews", help="List what waits for a person.")
+app.command("deployments.cli.deciding:decide", name="decide", help="Decide a review from the terminal.")
+app.command("deployments.cli.deciding:reopen", name="reopen", help="Reverse a finished case and put it back in review.")
+app.command("deployments.cli.deciding:release", name="release", help="Put back what was quarantined with its batch.")
+app.command(
+    "deployments.cli.evaluating:evaluate", name="evaluate", help="Measure the AI step on records with the truth."
+)
+app.command("deployments.cli.stack:bootstrap", name="bootstrap", help="Register blocks, pools and deployments.")
+app.command("deployments.cli.stack:migrate", name="migrate", help="Bring the ledger's schema up to date.")
+
+model = App(name="model", help="Serve the embedded model, or check an endpoint.")
+model.command("deployments.cli.models:serve", name="serve", help="Serve the embedded model to other tools.")
+model.command("deployments.cli.models:check", name="check", help="Ask an endpoint once and say what it is good for.")
+app.command(model)
+
+
+def main() -> None:
+    """Run the command line; a known problem is told in words on standard error."""
+    from fulcrum.errors import FulcrumError  # noqa: PLC0415 - after cyclopts, for a quick help
+
+    try:
+        app()
+    except FulcrumError as error:
+        print(f"fulcrum: {error}", file=sys.stderr)  # noqa: T201 - this is the terminal
+        raise SystemExit(error.exit_code) from None
+    except BrokenPipeError:
+        sys.stderr.close()
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        print("fulcrum: stopped", file=sys.stderr)  # noqa: T201 - this is the terminal
+        raise SystemExit(130) from None

@@ -1,0 +1,151 @@
+"""Deciding reviews from the terminal, with the same consequences as in the UI."""
+
+from __future__ import annotations
+
+import json as json_module
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from deployments.cli.display import out, print_json, say, table
+from deployments.cli.opening import open_ledger
+from flows.registry import process as find
+from fulcrum.cases import Verdict
+from fulcrum.errors import UsageError
+
+if TYPE_CHECKING:
+    from fulcrum.ledger import Ledger
+    from fulcrum.process import Process
+
+
+def reviews(process: str | None = None, *, json: Annotated[bool, Parameter(negative="")] = False) -> None:
+    """List the open reviews, the oldest first.
+
+    Parameters
+    ----------
+    process
+        Only this process's.
+    json
+        Print them as one JSON list.
+    """
+    name = find(process).name if process else None
+    with open_ledger() as ledger:
+        found = ledger.reviews.open(name)
+    if json:
+        names = ("id", "case_id", "process", "kind", "code", "reason", "queue", "opened_at", "due_at", "flow_run_id")
+        print_json([{name: getattr(review, name) for name in names} for review in found])
+        return
+    rows = [(review.id, review.queue, f"{review.opened_at:%m-%d %H:%M}", review.reason) for review in found]
+    table(f"Open reviews: {len(rows)}", ("review", "queue", "since (UTC)", "why"), rows)
+    if rows:
+        out.print("\nSee the case: fulcrum case ID    Decide: fulcrum decide ID approve --reviewer NAME")
+
+
+def decide(
+    review_id: str,
+    verdict: Verdict,
+    *,
+    reviewer: str,
+    note: str | None = None,
+    set: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")] = (),  # noqa: A002 - the option's name
+) -> None:
+    """Decide a review; approving and rejecting deliver at once.
+
+    Parameters
+    ----------
+    review_id
+        The review's id, or the case's, or the beginning of either.
+    verdict
+        approve, reject or escalate; for a quarantined case repair or discard.
+    reviewer
+        The name of the person who decides.
+    note
+        Why; a rejection needs it.
+    set
+        Corrections as field=value; an empty value empties the field.
+    """
+    from fulcrum.deciding import Said  # noqa: PLC0415
+    from fulcrum.deciding import decide as record  # noqa: PLC0415
+
+    changes = dict(_assignment(item) for item in set)
+    with open_ledger() as ledger:
+        review = ledger.reviews.find(review_id)
+        definition = find(review.process)
+        said = Said(verdict=verdict, reviewer=reviewer, note=note, changes=changes)
+        decision = record(ledger, definition, review.id, said)
+        out.print(f"{review.id}: {decision.verdict.value} by {decision.reviewer} is recorded.", markup=False)
+        if decision.corrections:
+            rows = [(name, change["proposed"], change["decided"]) for name, change in decision.corrections.items()]
+            table("Corrected", ("field", "proposed", "decided"), rows)
+        _take_effect(ledger, definition, review.case_id)
+
+
+def reopen(case_id: str, *, by: str, reason: str) -> None:
+    """Reverse what a finished case has done, by a delivery of its own, and put it back in review.
+
+    Parameters
+    ----------
+    case_id
+        The case's id, its beginning, or the id it has at its source.
+    by
+        The name of the person who reopens it.
+    reason
+        Why.
+    """
+    from fulcrum.deciding import reopen as record  # noqa: PLC0415
+
+    with open_ledger() as ledger:
+        found = ledger.reading.find(case_id)
+        definition = find(ledger.reading.history(found).case.process)
+        undone = record(ledger, definition, found, by=by, reason=reason)
+        out.print(f"{found} is back in review; {undone} effects are reversed.", markup=False)
+        _take_effect(ledger, definition, found)
+
+
+def release(process: str, *, by: str, reason: str) -> None:
+    """Put back the sound cases that were quarantined only because their batch was refused.
+
+    Parameters
+    ----------
+    process
+        Name of the process.
+    by
+        The name of the person who releases them.
+    reason
+        Why it is safe.
+    """
+    definition = find(process)
+    with open_ledger() as ledger:
+        count = ledger.reviews.release(definition.name, by=by, reason=reason)
+    out.print(f"{count} cases of {definition.name} are open again; the next run handles them.")
+
+
+def _take_effect(ledger: Ledger, process: Process, case_id: str) -> None:
+    """Deliver what was decided and bring the Prefect side in line."""
+    from deployments.stack import api  # noqa: PLC0415
+
+    with api(say=say):
+        from blocks import load_target  # noqa: PLC0415
+        from fulcrum.delivery import deliver_due  # noqa: PLC0415
+        from tasks.review import publish, resolve  # noqa: PLC0415
+
+        targets = {name: load_target(name) for name in process.targets}
+        for result in deliver_due(ledger, process, targets, case_ids=[case_id]):
+            done = result.receipt.reference if result.receipt else str(result.error)
+            out.print(f"{result.delivery.effect.value}: {done}", markup=False)
+        resolve(ledger)
+        publish(ledger, process)
+
+
+def _assignment(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise UsageError(problem=f"--set takes field=value, not {text}")
+    if value == "":
+        return name, None
+    if value[0] in "[{":
+        try:
+            return name, json_module.loads(value)
+        except json_module.JSONDecodeError as error:
+            raise UsageError(problem=f"--set {name}: not valid JSON ({error.msg})") from None
+    return name, value

@@ -1,0 +1,139 @@
+"""Running a process: in the foreground, or as a deployment on a worker."""
+
+from __future__ import annotations
+
+import time
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from deployments.cli.display import out, print_json, say, table
+from fulcrum.errors import FulcrumError, UsageError
+
+if TYPE_CHECKING:
+    from fulcrum.ledger import Ledger
+    from fulcrum.report import RunReport
+
+SAMPLE_PROCESS = "invoice-intake"
+
+
+def run(
+    process: str,
+    *,
+    source: str,
+    limit: int | None = None,
+    max_cost: Decimal | None = None,
+    model: str | None = None,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Run a process in the foreground over a source.
+
+    Parameters
+    ----------
+    process
+        Name of the process, as invoice-intake.
+    source
+        A .jsonl, .csv, .txt or .pdf file, a folder, a glob in quotes, or - for JSON lines on standard input.
+    limit
+        Take in at most so many new cases.
+    max_cost
+        Spend at most so much on AI; what that does not cover goes to people.
+    model
+        Name of another model-endpoint block than the process's own.
+    json
+        Print the run's report as one line of JSON on standard output.
+    """
+    from flows.registry import process as find  # noqa: PLC0415 - see deployments/cli/__init__.py
+
+    definition = find(process)
+    from deployments.stack import api  # noqa: PLC0415
+
+    options = {"limit": limit, "max_cost": max_cost, "model": model}
+    with api(say=say):
+        from deployments.cli.progress import progress  # noqa: PLC0415
+        from flows.registry import flow_of  # noqa: PLC0415
+        from tasks.run import RunOptions  # noqa: PLC0415
+
+        flow = flow_of(definition.name)
+        with _ledger() as ledger, progress(ledger, definition.name):
+            report = flow(source if source == "-" else _absolute(source), RunOptions(**options))
+    if json:
+        print_json(report.model_dump(mode="json"))
+    else:
+        show(report, definition.title)
+
+
+def demo() -> None:
+    """Run the sample process as a deployment on a worker, over the sample documents, from nothing."""
+    from deployments.stack import local_stack  # noqa: PLC0415
+    from flows.registry import process as find  # noqa: PLC0415
+
+    definition = find(SAMPLE_PROCESS)
+    began = time.monotonic()
+    with local_stack(say=say) as stack:
+        from deployments.cli.progress import progress  # noqa: PLC0415
+
+        with _ledger() as ledger:
+            say(f"Running {definition.name} on a worker, over the sample documents")
+            with progress(ledger, definition.name):
+                run_id = _on_a_worker(definition.name)
+            report = ledger.runs.report(run_id)
+            waiting = len(ledger.reviews.open(definition.name))
+        show(report, definition.title)
+        _say_where(stack.ui, waiting, lasting=stack.lasting)
+    out.print(f"Done in {time.monotonic() - began:.0f} s.")
+
+
+def show(report: RunReport, title: str) -> None:
+    """Print a run's figures, and why people are asked."""
+    from fulcrum.report import summary  # noqa: PLC0415
+
+    table(f"{title}: the run in figures", ("", "cases"), summary(report), right=("cases",))
+    if report.reasons:
+        out.print()
+        rows = [(code.replace("-", " "), count) for code, count in report.reasons.items()]
+        table("Why people are asked", ("reason", "cases"), rows, right=("cases",))
+    if report.taken_in == 0 and report.duplicates:
+        out.print(f"\nNothing new: all {report.duplicates} documents were taken in before, so none was repeated.")
+
+
+def _on_a_worker(name: str) -> str:
+    from prefect.deployments import run_deployment  # noqa: PLC0415
+
+    flow_run: Any = run_deployment(f"{name}/{name}", timeout=None, poll_interval=1)
+    if not flow_run.state.is_completed():
+        problem = f"The run {flow_run.name} ended as {flow_run.state.name}: {flow_run.state.message}"
+        raise RunFailed(problem=problem)
+    return str(flow_run.id)
+
+
+class RunFailed(FulcrumError):
+    """{problem}
+    See the run in the UI, its logs under FULCRUM_HOME/logs. Running it again repeats nothing that is done."""
+
+
+def _say_where(ui: str, waiting: int, *, lasting: bool) -> None:
+    out.print()
+    if not waiting:
+        out.print("Nothing waits for a person.")
+        return
+    out.print(f"{waiting} cases wait for a person. The review queue:")
+    if not lasting:
+        out.print("  make up                 keeps the stack running, then open")
+    out.print(f"  {ui}/runs?state=Suspended")
+    out.print("  fulcrum reviews         lists the same in the terminal")
+
+
+def _absolute(source: str) -> str:
+    """Anchor a source at the working folder of the command, whatever the flow's is."""
+    if not source:
+        raise UsageError(problem="--source is empty; give a file, a folder, a glob or -")
+    return str(Path.cwd() / Path(source).expanduser())
+
+
+def _ledger() -> Ledger:
+    from deployments.cli.opening import open_ledger  # noqa: PLC0415
+
+    return open_ledger()

@@ -1,0 +1,88 @@
+"""This process's way to a Prefect API: the one that is configured, the one that runs here, or one of its own."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import IO
+
+from deployments.stack.environment import QUIET, applied, client_variables, stack_variables
+from deployments.stack.processes import ProcessId, free_port
+from deployments.stack.record import Home, Record
+from deployments.stack.server import Server
+from fulcrum.settings import Settings
+from fulcrum.settings import settings as read_settings
+
+_POLL = 0.2
+
+
+@contextmanager
+def api(settings: Settings | None = None, *, say: Callable[[str], None] = lambda _line: None) -> Iterator[str]:
+    """Point this process's Prefect at an API, yield its URL, and leave things as they were.
+
+    In this order: the API that PREFECT_API_URL names; the server that already runs on this home; else a temporary
+    server, bootstrapped, that is stopped at the end, once no other command uses it. To be entered before anything
+    imports prefect, which sets up its logging when it is imported. `say` gets a line where there is a wait.
+    """
+    chosen = settings or read_settings()
+    with ExitStack() as stack:
+        configured = os.environ.get("PREFECT_API_URL")
+        if configured:
+            stack.enter_context(applied({**client_variables(chosen), **QUIET}))
+            yield configured
+        else:
+            home = Home(chosen.home)
+            with home.deciding():
+                record = home.read()
+                user = stack.enter_context(home.using())
+                if record is None:
+                    record = _start(chosen, home, stack, user, say)
+            stack.enter_context(applied({**stack_variables(chosen, record.url), **QUIET}))
+            yield record.url
+
+
+def running(settings: Settings | None = None) -> Record | None:
+    """Find the server that runs on this home."""
+    return Home((settings or read_settings()).home).read()
+
+
+def record_of(server: Server, *, lasting: bool) -> Record:
+    """Describe a server that this process started."""
+    process = ProcessId.of(server.pid)
+    return Record(server.url, server.port, process.pid, process.started, owner=os.getpid(), lasting=lasting)
+
+
+def _start(settings: Settings, home: Home, stack: ExitStack, user: IO[bytes], say: Callable[[str], None]) -> Record:
+    """Start and bootstrap a temporary server, to be stopped when the stack of contexts closes."""
+    server = Server(settings, free_port(settings.port))
+    say("Starting a Prefect server for this run")
+    stack.callback(_stop, home, server, user, say)
+    server.start()
+    with applied({**stack_variables(settings, server.url), **QUIET}):
+        from deployments.bootstrap import bootstrap  # noqa: PLC0415 - imports prefect, while the server starts
+
+        server.wait()
+        bootstrap(server.url, settings)
+    record = record_of(server, lasting=False)
+    home.write(record)
+    return record
+
+
+def _stop(home: Home, server: Server, user: IO[bytes], say: Callable[[str], None]) -> None:
+    """Stop a temporary server once nobody else uses it; whoever comes meanwhile starts one of their own."""
+    said = False
+    try:
+        while True:
+            with home.deciding():
+                if server.exit_code is not None or home.alone(user):
+                    home.clear()
+                    server.stop()
+                    return
+            if not said:
+                say("Another command still uses this Prefect server; it stops when that is done")
+                said = True
+            time.sleep(_POLL)
+    finally:
+        server.stop()

@@ -1,0 +1,1 @@
+"""One folder a process, and the flows that run the operation itself."""

@@ -1,0 +1,1 @@
+"""Supplier documents in; posted invoices and queued reviews out."""

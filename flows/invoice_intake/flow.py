@@ -1,0 +1,33 @@
+"""Invoice intake as a flow: its body is the table of contents of the procedure."""
+
+from __future__ import annotations
+
+from prefect import flow
+
+from flows.invoice_intake.gates import DOCUMENT_GATE, INVOICE_GATE
+from flows.invoice_intake.process import FOLDER, INVOICE_INTAKE
+from fulcrum.report import RunReport
+from tasks.ai import ask
+from tasks.delivery import deliver
+from tasks.gates import check
+from tasks.intake import take_in
+from tasks.review import request_reviews
+from tasks.routing import route
+from tasks.run import RunOptions, ahead, process_run
+
+SAMPLES = str(FOLDER / "samples" / "inbox")
+
+
+@flow(name="invoice-intake", flow_run_name="invoice-intake from {source}")
+def invoice_intake(source: str = SAMPLES, options: RunOptions = RunOptions()) -> RunReport:  # noqa: B008 - frozen
+    """Supplier documents in; posted invoices and queued reviews out."""
+    with process_run(INVOICE_INTAKE, options) as run:
+        take_in(run, source)
+        while run.has_work():
+            asked = (ask.submit(run, check(run, batch, DOCUMENT_GATE)) for batch in run.open_batches())
+            for proposed in ahead(asked, batches=2):
+                cleared = route(run, check(run, proposed, INVOICE_GATE))
+                deliver(run, cleared)
+        deliver(run)
+        request_reviews(run)
+    return run.result

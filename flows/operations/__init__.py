@@ -1,0 +1,1 @@
+"""The flows that run the operation itself."""

@@ -1,0 +1,1 @@
+"""One model call, end to end: prompt, client, cost, confidence."""

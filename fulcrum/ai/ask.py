@@ -1,0 +1,220 @@
+"""Asking a model about a batch: every answer is durable before it is used, and none is paid twice."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from fulcrum.ai.budget import Budget
+from fulcrum.ai.confidence import agreement, consensus, field_confidence, overall
+from fulcrum.ai.conversation import Conversation
+from fulcrum.ai.endpoint import Endpoint
+from fulcrum.ai.judge import judge, repair
+from fulcrum.ai.prices import estimate, model_call
+from fulcrum.ai.prompt import request
+from fulcrum.ai.question import Answer, Question
+from fulcrum.cases import Batch, Case, Json, ModelCall, Proposal, Status
+from fulcrum.ledger import Ledger
+from fulcrum.process import Process
+
+AHEAD = 2
+"""Questions handed to the endpoint for each it takes at once: enough that none of its places waits for the ledger."""
+
+RENEW_SECONDS = 15.0
+"""How long to wait for an answer before the lease is renewed; a quarter of its length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """Cases without a proposal, each with why: the fault of the endpoint, an unusable answer, or no budget left."""
+
+    faults: Mapping[str, str]
+    unusable: Mapping[str, str]
+    over_budget: frozenset[str]
+
+
+@dataclass(slots=True)
+class _Dialogue:
+    """One case's questions: what its samples said so far."""
+
+    case: Case
+    wanted: int
+    samples: list[Json | None] = field(default_factory=list)
+    confidence: dict[str, float] = field(default_factory=dict)
+    model: str | None = None
+    problem: str | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Tell whether every sample has been heard."""
+        return len(self.samples) == self.wanted
+
+
+class Inquiry:
+    """The questions of one batch to one endpoint."""
+
+    def __init__(self, ledger: Ledger, process: Process, endpoint: Endpoint, budget: Budget, batch: Batch) -> None:
+        self._ledger = ledger
+        self._process = process
+        self._endpoint = endpoint
+        self._budget = budget
+        self._batch = batch
+        self._dialogues: dict[str, _Dialogue] = {}
+        self._waiting: deque[Question] = deque()
+        self._reserved: dict[str, Decimal] = {}
+        self._faults: dict[str, str] = {}
+        self._over_budget: set[str] = set()
+
+    def make(self) -> Unanswered:
+        """Ask about every checked case of the batch and record proposals; return the cases that got none."""
+        cases = self._ledger.work.cases(self._batch, Status.CHECKED)
+        self._record_known(cases)
+        asked = [case for case in cases if self._process.known(case.input) is None]
+        self._recall([question for case in asked for question in self._questions(case)])
+        if self._waiting:
+            with Conversation(self._endpoint) as conversation:
+                self._converse(conversation)
+        unusable = {
+            case_id: dialogue.problem or "no sound answer"
+            for case_id, dialogue in self._dialogues.items()
+            if dialogue.complete and consensus(dialogue.samples) is None
+        }
+        return Unanswered(self._faults, unusable, frozenset(self._over_budget))
+
+    def _record_known(self, cases: Sequence[Case]) -> None:
+        """Propose what the input says exactly; no model is asked."""
+        proposals = []
+        for case in cases:
+            values = self._process.known(case.input)
+            if values is not None:
+                proposals.append(self._proposal(case.id, "rule", values, None, {}, None))
+        if proposals:
+            self._record([], proposals)
+
+    def _questions(self, case: Case) -> list[Question]:
+        step = self._process.step
+        asked = request(self._endpoint, step.prompt_text, step.outcome, step.text(case.input))
+        self._dialogues[case.id] = _Dialogue(case, self._endpoint.samples)
+        return [asked.question(case.id, step.name, sample) for sample in range(self._endpoint.samples)]
+
+    def _recall(self, questions: Sequence[Question]) -> None:
+        """Use the answers that are in the ledger already; what is left waits to be asked."""
+        while questions:
+            stored = self._ledger.work.answers(question.key for question in questions)
+            self._waiting.extend(question for question in questions if question.key not in stored)
+            again: list[Question] = []
+            done: list[str] = []
+            for question in questions:
+                if question.key in stored:
+                    call, text = stored[question.key]
+                    again.extend(self._hear(question, text, call.field_confidence or {}, call.model))
+                    done.append(question.case_id)
+            self._record([], self._proposals(done))
+            questions = again
+
+    def _converse(self, conversation: Conversation) -> None:
+        self._feed(conversation)
+        while self._waiting or conversation.outstanding:
+            answers = conversation.arrivals(timeout=RENEW_SECONDS)
+            if answers:
+                self._take(answers)
+            elif conversation.outstanding:
+                self._ledger.leases.renew(self._batch)
+            self._feed(conversation)
+
+    def _feed(self, conversation: Conversation) -> None:
+        """Hand over as many questions as the endpoint can be busy with and the budget covers."""
+        while self._waiting and conversation.outstanding < self._endpoint.concurrency * AHEAD:
+            question = self._waiting[0]
+            price = estimate(self._endpoint, question) if self._budget.limited else Decimal(0)
+            if not self._budget.reserve(price):
+                if conversation.outstanding:
+                    return
+                self._waiting.popleft()
+                self._over_budget.add(question.case_id)
+                continue
+            self._waiting.popleft()
+            self._reserved[question.key] = price
+            conversation.send(question)
+
+    def _take(self, answers: Iterable[Answer]) -> None:
+        """Make what has arrived durable in one transaction, and only then use it."""
+        calls: list[ModelCall] = []
+        heard: list[str] = []
+        again: list[Question] = []
+        for answer in answers:
+            question = answer.question
+            sure = field_confidence(self._process.step.outcome, answer.text, answer.logprobs) if answer.text else None
+            call = model_call(self._endpoint, answer, sure)
+            self._budget.settle(self._reserved.pop(question.key), call.cost)
+            calls.append(call)
+            if answer.text is not None:
+                again.extend(self._hear(question, answer.text, sure or {}, answer.model))
+                heard.append(question.case_id)
+            elif answer.transient:
+                self._faults[question.case_id] = str(answer.error)
+            else:
+                self._miss(question.case_id, f"no usable answer ({str(answer.error).replace('_', ' ')})")
+                heard.append(question.case_id)
+        self._record(calls, self._proposals(heard))
+        self._waiting.extendleft(again)
+
+    def _hear(self, question: Question, text: str, sure: dict[str, float], model: str) -> list[Question]:
+        """Judge an answer; an unsound first one is asked again, once, with what is wrong with it."""
+        judged = judge(self._process.step.outcome, text)
+        if judged.values is None and question.attempt == 1:
+            return [repair(question, text, judged.problem or "")]
+        dialogue = self._dialogues[question.case_id]
+        dialogue.model = model
+        if judged.values is None:
+            self._miss(question.case_id, "it does not fit the outcome's form")
+        else:
+            dialogue.samples.append(judged.values)
+            dialogue.confidence = dialogue.confidence or sure
+        return []
+
+    def _miss(self, case_id: str, problem: str) -> None:
+        dialogue = self._dialogues[case_id]
+        dialogue.samples.append(None)
+        dialogue.problem = problem
+
+    def _proposals(self, case_ids: Iterable[str]) -> list[Proposal]:
+        """Make the proposals of the cases whose last sample was just heard."""
+        proposals = []
+        for case_id in dict.fromkeys(case_ids):
+            dialogue = self._dialogues[case_id]
+            values = consensus(dialogue.samples) if dialogue.complete else None
+            if values is None:
+                continue
+            fields = agreement(values, dialogue.samples) or dialogue.confidence
+            confidence = overall(fields, self._process.review.required)
+            proposals.append(self._proposal(case_id, "ai", values, confidence, fields, dialogue.model))
+        return proposals
+
+    def _proposal(  # noqa: PLR0913 - a proposal's own fields
+        self,
+        case_id: str,
+        kind: str,
+        values: Json,
+        confidence: float | None,
+        fields: dict[str, float],
+        model: str | None,
+    ) -> Proposal:
+        return Proposal(
+            case_id=case_id,
+            step=self._process.step.name,
+            kind=kind,
+            values=values,
+            confidence=confidence,
+            field_confidence=fields,
+            model=model,
+            sop_version=self._process.sop_version,
+            prompt_version=self._process.prompt_version,
+        )
+
+    def _record(self, calls: Sequence[ModelCall], proposals: Sequence[Proposal]) -> None:
+        if calls or proposals:
+            keys = {proposal.case_id: self._process.business_key(proposal.values) for proposal in proposals}
+            self._ledger.work.record(self._batch, calls, proposals, keys)

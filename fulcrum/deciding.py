@@ -1,0 +1,153 @@
+"""What a person's answer means: checked, compared with the proposal, and recorded with its consequences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from pydantic import BaseModel, ValidationError
+
+from fulcrum.cases import Decision, Delivery, Json, ReviewKind, Verdict
+from fulcrum.effects import postings, rejections, reversals
+from fulcrum.errors import AlreadyDecided, DecisionRefused
+from fulcrum.ledger import Dossier, Ledger
+from fulcrum.process import Process
+
+ALLOWED = {
+    ReviewKind.DECIDE: (Verdict.APPROVE, Verdict.REJECT, Verdict.ESCALATE),
+    ReviewKind.AUDIT: (Verdict.APPROVE, Verdict.REJECT, Verdict.ESCALATE),
+    ReviewKind.REPAIR: (Verdict.REPAIR, Verdict.DISCARD),
+}
+"""What may be said in a review of each kind."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """A person's answer as it was given: `changes` are the fields they set, by name."""
+
+    verdict: Verdict
+    reviewer: str
+    note: str | None = None
+    changes: Json | None = None
+
+
+def decide(ledger: Ledger, process: Process, review_id: str, said: Said) -> Decision:
+    """Check an answer and record it; return the decision.
+
+    The first valid answer wins. Raises ReviewNotFound, AlreadyDecided or DecisionRefused; then nothing has changed.
+    """
+    review = ledger.reviews.find(review_id)
+    decided = ledger.reviews.decision(review.id)
+    if decided is not None:
+        raise AlreadyDecided(review_id=review.id, verdict=decided[0], reviewer=decided[1], case_id=review.case_id)
+    dossier = ledger.reviews.dossiers([review])[0]
+    decision = checked(process, dossier, said)
+    key = process.business_key(decision.values) if decision.verdict is Verdict.APPROVE and decision.values else None
+    ledger.reviews.decide(
+        decision,
+        deliveries=consequences(process, dossier, decision),
+        escalate_to=process.owner.queue,
+        business_key=key,
+        due=process.review.due,
+    )
+    return decision
+
+
+def checked(process: Process, dossier: Dossier, said: Said) -> Decision:
+    """Turn an answer into a decision; raise DecisionRefused with what is wrong and where."""
+    review = dossier.review
+    reviewer, note = said.reviewer.strip(), (said.note or "").strip() or None
+    allowed = ALLOWED[review.kind]
+    if said.verdict not in allowed:
+        _refuse(review.id, f"its verdict can be {', '.join(allowed)}, not {said.verdict}")
+    if not reviewer:
+        _refuse(review.id, "reviewer is missing; give the name of the person who decides")
+    if said.verdict is Verdict.REJECT and note is None:
+        _refuse(review.id, "a rejection needs its reason in the note")
+    values, corrections = _values(process, dossier, said)
+    return Decision(
+        review_id=review.id,
+        verdict=said.verdict,
+        reviewer=reviewer,
+        note=note,
+        values=values,
+        corrections=corrections,
+    )
+
+
+def consequences(process: Process, dossier: Dossier, decision: Decision) -> Sequence[Delivery]:
+    """Say what is to be delivered because of a decision."""
+    if decision.verdict is Verdict.APPROVE and decision.values is not None:
+        return postings(process, dossier.case, decision.values, decided_by=decision.reviewer)
+    if decision.verdict is Verdict.REJECT:
+        return rejections(process, dossier.case, decided_by=decision.reviewer, note=decision.note)
+    return ()
+
+
+def reopen(ledger: Ledger, process: Process, case_id: str, *, by: str, reason: str) -> int:
+    """Put a finished case back before a person and undo its effects; return how many are undone.
+
+    Raises CaseNotFound, IllegalTransition, or DecisionRefused when no name or reason is given.
+    """
+    if not by.strip() or not reason.strip():
+        _refuse(case_id, "a name and a reason are needed")
+    standing = ledger.reviews.standing_effects(case_id)
+    undone = reversals(process, standing, decided_by=by.strip(), note=reason.strip())
+    ledger.reviews.reopen(
+        case_id,
+        by=by.strip(),
+        reason=reason.strip(),
+        reversals=undone,
+        queue=process.review.queue,
+        due=process.review.due,
+    )
+    return len(undone)
+
+
+def corrections_of(proposed: Json, decided: Json) -> dict[str, dict[str, Any]]:
+    """Compare field by field what was proposed with what was decided; equal fields are left out."""
+    names = [*decided, *(name for name in proposed if name not in decided)]
+    return {
+        name: {"proposed": proposed.get(name), "decided": decided.get(name)}
+        for name in names
+        if proposed.get(name) != decided.get(name)
+    }
+
+
+def _values(process: Process, dossier: Dossier, said: Said) -> tuple[Json | None, dict[str, dict[str, Any]]]:
+    if said.verdict is Verdict.REPAIR:
+        before = dossier.case.input
+        mended = _valid(process.case, dossier.review.id, before | (said.changes or {}))
+        return mended, corrections_of(before, mended)
+    if said.verdict is not Verdict.APPROVE:
+        return None, {}
+    proposed = dossier.proposal.values if dossier.proposal else {}
+    blank = dict.fromkeys(process.outcome.model_fields) if not proposed else {}
+    start = {} if dossier.review.kind is ReviewKind.AUDIT and said.changes else blank | proposed
+    final = _valid(process.outcome, dossier.review.id, start | (said.changes or {}))
+    missing = [name for name in process.review.required if final.get(name) is None]
+    if missing:
+        _refuse(dossier.review.id, f"{', '.join(missing)} must be filled in before it is approved")
+    return final, corrections_of(proposed, final)
+
+
+def _valid(model: type[BaseModel], review_id: str, values: Json) -> Json:
+    kept = {name: value for name, value in values.items() if value is not None or _takes_none(model, name)}
+    try:
+        return model.model_validate(kept).model_dump(mode="json")
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
+            for item in error.errors(include_input=False)
+        )
+        _refuse(review_id, problems)
+
+
+def _takes_none(model: type[BaseModel], name: str) -> bool:
+    field = model.model_fields.get(name)
+    return field is None or type(None) in getattr(field.annotation, "__args__", ())
+
+
+def _refuse(review_id: str, problem: str) -> NoReturn:
+    raise DecisionRefused(review_id=review_id, problem=problem) from None

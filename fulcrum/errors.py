@@ -1,0 +1,151 @@
+"""What can go wrong, one class each. A class's docstring is its message: what happened, what to do."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class FulcrumError(Exception):
+    """Something went wrong in Fulcrum."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, **facts: object) -> None:
+        """Take the facts that the docstring's {placeholders} name; none of them is a case's content."""
+        self.facts = facts
+        template = " ".join((type(self).__doc__ or "").split())
+        super().__init__(template.format(**facts))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle by the facts, because Prefect carries exceptions between processes."""
+        return (_rebuild, (type(self), self.facts))
+
+
+def _rebuild(kind: type[FulcrumError], facts: dict[str, object]) -> FulcrumError:
+    return kind(**facts)
+
+
+class UsageError(FulcrumError):
+    """{problem}"""
+
+    exit_code = 2
+
+
+class SourceNotFound(FulcrumError):
+    """Nothing to read at {source}: no such file, folder or match. Give a .jsonl, .csv, .txt or .pdf file,
+    a folder, a glob in quotes, or - for standard input."""
+
+    exit_code = 2
+
+
+class SourceUnreadable(FulcrumError):
+    """{source} cannot be read as {kind}: {reason}. Nothing was taken in from it; mend it and run again."""
+
+    exit_code = 2
+
+
+class OriginalNotFound(FulcrumError):
+    """There is no original {digest}… in {folder}. It was never kept there, or housekeeping has removed it."""
+
+    exit_code = 2
+
+
+class UnknownProcess(FulcrumError):
+    """There is no process {name}. The processes here are: {known}."""
+
+    exit_code = 2
+
+
+class DefinitionError(FulcrumError):
+    """The definition of process {process} is not sound: {field} {problem}. Mend it in its process.py."""
+
+
+class IllegalTransition(FulcrumError):
+    """Case {case_id} is {status}; {transition} is not possible from there. Nothing was changed.
+    See its history: fulcrum case {case_id}"""
+
+
+class LeaseLost(FulcrumError):
+    """The lease on {count} case(s) of this batch has lapsed and another run holds them, the first {case_id}.
+    Nothing was changed; that run finishes them."""
+
+
+class CaseNotFound(FulcrumError):
+    """There is no case {case_id}. List them: fulcrum cases PROCESS"""
+
+    exit_code = 2
+
+
+class ReviewNotFound(FulcrumError):
+    """There is no open review {review_id}. List the open ones: fulcrum reviews"""
+
+    exit_code = 2
+
+
+class AlreadyDecided(FulcrumError):
+    """Review {review_id} was decided before: {verdict} by {reviewer}. This answer changed nothing.
+    To put the case back: fulcrum reopen {case_id} --by NAME --reason TEXT"""
+
+
+class DecisionRefused(FulcrumError):
+    """The decision on review {review_id} is refused: {problem}. Nothing was changed; correct it and send it again."""
+
+    exit_code = 2
+
+
+class GateFailed(FulcrumError):
+    """Gate {gate} refused a batch of {process}: {failed} of {total} cases fail, more than the tolerated {tolerated}.
+    Failing: {expectations}. The batch is quarantined, nothing is lost. Mend the source, then put the cases back:
+    fulcrum release {process} --by NAME --reason TEXT"""
+
+
+class GateBroken(FulcrumError):
+    """Gate {gate} could not be evaluated: {expectation} raised {reason}. No case was judged;
+    mend the gate's definition and run again."""
+
+
+class MasterDataUnusable(FulcrumError):
+    """The master data at {path} cannot be used: {problem}. No case was touched; mend the file and run again."""
+
+    exit_code = 2
+
+
+class LedgerUnavailable(FulcrumError):
+    """The ledger at {url} cannot be reached or is locked: {reason}. Check FULCRUM_LEDGER_URL and that the database is up;
+    nothing is lost, run again when it answers."""
+
+
+class LedgerOutdated(FulcrumError):
+    """The ledger at {url} is at schema {found} and this release needs {needed}. Migrate it: fulcrum migrate"""
+
+
+class EndpointMisconfigured(FulcrumError):
+    """Model endpoint {endpoint} cannot be used: {problem}."""
+
+    exit_code = 2
+
+
+class OutcomeUnsupported(FulcrumError):
+    """{field} has open keys, which a strict JSON schema cannot say. Give the outcome model named fields there."""
+
+
+class PriceUnknown(FulcrumError):
+    """No price is known for model {model} at {endpoint}, and an unknown price is never taken as 0. Set input_price and
+    output_price (per million tokens) in the block model-endpoint/{endpoint}."""
+
+
+class DeliveryRefused(FulcrumError):
+    """Target {target} refused the delivery for good: {reason}. A person decides; it is not tried again by itself."""
+
+
+class DeliveryFailed(FulcrumError):
+    """Target {target} did not take the delivery: {reason}. It stays in the outbox and the next run tries again."""
+
+
+class TargetMisconfigured(DeliveryFailed):
+    """Target {target} is not set up to take deliveries: {reason}. Nothing was delivered and nothing is lost: what waits
+    stays in the outbox. Mend it, and the next run delivers."""
+
+
+class StackError(FulcrumError):
+    """{problem} {remedy}"""

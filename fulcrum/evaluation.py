@@ -1,0 +1,200 @@
+"""How good an AI step is on records whose truth is known; the ledger is not touched."""
+
+from __future__ import annotations
+
+import json
+import time
+import unicodedata
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from fulcrum.ai.confidence import agreement, consensus, field_confidence, overall
+from fulcrum.ai.conversation import Conversation
+from fulcrum.ai.endpoint import Endpoint
+from fulcrum.ai.judge import judge, repair
+from fulcrum.ai.prices import cost
+from fulcrum.ai.prompt import request
+from fulcrum.ai.question import Answer, Question
+from fulcrum.cases import Json
+from fulcrum.errors import SourceNotFound, SourceUnreadable
+from fulcrum.process import Process
+
+AHEAD = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A labelled record: the case's input and what is true of it, by outcome field."""
+
+    id: str
+    input: Json
+    truth: Json
+
+
+@dataclass(slots=True)
+class Prediction:
+    """What the step said of a record; `outcome` is None where it had no sound answer."""
+
+    record: Record
+    samples: list[Json | None] = field(default_factory=list)
+    field_confidence: dict[str, float] = field(default_factory=dict)
+    confidence: float | None = None
+
+    @property
+    def outcome(self) -> Json | None:
+        """Give the values that the samples agree on most."""
+        return consensus(self.samples)
+
+    def correct(self, outcome: type[BaseModel]) -> dict[str, bool]:
+        """Compare with the truth, field by field, over the outcome's fields that the truth has."""
+        said = self.outcome or {}
+        return {
+            name: same(said.get(name), true) for name, true in self.record.truth.items() if name in outcome.model_fields
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What an evaluation found."""
+
+    process: str
+    predictions: Sequence[Prediction]
+    outcome: type[BaseModel]
+    ai_cost: Decimal
+    seconds: float
+
+    def summary(self) -> Json:
+        """Give accuracy, share answered and count by field; accuracy is over all records that have the field's truth."""
+        fields: dict[str, Json] = {}
+        for prediction in self.predictions:
+            for name, right in prediction.correct(self.outcome).items():
+                told = fields.setdefault(name, {"accuracy": 0, "answered": 0, "n": 0})
+                told["n"] += 1
+                told["accuracy"] += right
+                told["answered"] += (prediction.outcome or {}).get(name) is not None
+        for told in fields.values():
+            told["accuracy"] = round(told["accuracy"] / told["n"], 4)
+            told["answered"] = round(told["answered"] / told["n"], 4)
+        return {
+            "process": self.process,
+            "records": len(self.predictions),
+            "fields": fields,
+            "ai_cost": str(self.ai_cost),
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def load(path: Path, process: Process) -> list[Record]:
+    """Read `{id, text, truth}` records from a JSONL file; raise SourceNotFound or SourceUnreadable with the line."""
+    if not path.is_file():
+        raise SourceNotFound(source=path)
+    records = []
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                records.append(_record(path, number, line, process))
+    return records
+
+
+def evaluate(process: Process, endpoint: Endpoint, records: Iterable[Record]) -> Evaluation:
+    """Ask the step about every record, with one repair as in a run, and keep what it says."""
+    began = time.monotonic()
+    step = process.step
+    predictions: dict[str, Prediction] = {}
+    questions = _questions(process, endpoint, records, predictions)
+    spent = Decimal(0)
+    again: deque[Question] = deque()
+    with Conversation(endpoint) as conversation:
+        while True:
+            while conversation.outstanding < endpoint.concurrency * AHEAD:
+                question = again.popleft() if again else next(questions, None)
+                if question is None:
+                    break
+                conversation.send(question)
+            answers = conversation.arrivals()
+            if not answers and not again:
+                break
+            for answer in answers:
+                spent += cost(endpoint, answer.tokens_in, answer.tokens_out)
+                again.extend(_hear(step.outcome, predictions[answer.question.case_id], answer))
+    for prediction in predictions.values():
+        fields = agreement(prediction.outcome or {}, prediction.samples) or prediction.field_confidence
+        prediction.confidence = overall(fields, process.review.required)
+    return Evaluation(process.name, list(predictions.values()), step.outcome, spent, time.monotonic() - began)
+
+
+def same(said: Any, true: Any) -> bool:
+    """Tell whether an answer is right: amounts by value, dates by day, text without case, spaces and punctuation.
+
+    A truth of None is matched by None alone.
+    """
+    if said is None or true is None:
+        return said is None and true is None
+    for kind in (_amount, _day):
+        left, right = kind(said), kind(true)
+        if right is not None:
+            return left == right
+    return _letters(str(said)) == _letters(str(true)) if not isinstance(true, list | dict) else bool(said == true)
+
+
+def _record(path: Path, number: int, line: str, process: Process) -> Record:
+    try:
+        found = json.loads(line)
+        truth: Mapping[str, Any] = found["truth"]
+        case = process.case.model_validate({**found, "id": str(found["id"])}).model_dump(mode="json")
+        return Record(case["id"], case, dict(truth))
+    except (ValueError, TypeError, KeyError) as error:
+        reason = f"line {number} is no record with id, text and truth ({type(error).__name__})"
+        raise SourceUnreadable(source=path, kind="labelled JSONL", reason=reason) from None
+
+
+def _questions(
+    process: Process, endpoint: Endpoint, records: Iterable[Record], predictions: dict[str, Prediction]
+) -> Iterator[Question]:
+    step = process.step
+    for number, record in enumerate(records):
+        name = str(number)
+        predictions[name] = Prediction(record)
+        asked = request(endpoint, step.prompt_text, step.outcome, step.text(record.input))
+        for sample in range(endpoint.samples):
+            yield asked.question(name, step.name, sample)
+
+
+def _hear(outcome: type[BaseModel], prediction: Prediction, answer: Answer) -> list[Question]:
+    if answer.text is None:
+        prediction.samples.append(None)
+        return []
+    judged = judge(outcome, answer.text)
+    if judged.values is None and answer.question.attempt == 1:
+        return [repair(answer.question, answer.text, judged.problem or "")]
+    prediction.samples.append(judged.values)
+    prediction.field_confidence = field_confidence(outcome, answer.text, answer.logprobs)
+    return []
+
+
+def _amount(value: Any) -> Decimal | None:
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    # "47110818" may be a document's number: only what has a point, or is a number to begin with, is an amount.
+    return number if not isinstance(value, str) or "." in value else None
+
+
+def _day(value: Any) -> date | None:
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError:
+        return None
+
+
+def _letters(text: str) -> str:
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(char for char in folded if char.isalnum())

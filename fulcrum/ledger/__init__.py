@@ -1,0 +1,59 @@
+"""The ledger: the database of cases, events, proposals, decisions and deliveries; the single truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from types import TracebackType
+from typing import Self
+
+from fulcrum.ledger.intake import Intake, TakenIn
+from fulcrum.ledger.leases import Leases
+from fulcrum.ledger.migrate import ensure_current, migrate
+from fulcrum.ledger.outbox import Outbox, Parcel, Result
+from fulcrum.ledger.reading import History, Reading
+from fulcrum.ledger.reviews import Dossier, Reviews
+from fulcrum.ledger.runs import Runs
+from fulcrum.ledger.store import Store, utc_now
+from fulcrum.ledger.work import Cleared, Work
+
+__all__ = ["Cleared", "Dossier", "History", "Ledger", "Parcel", "Result", "TakenIn", "migrate"]
+
+
+class Ledger:
+    """One open ledger; its parts are the desks at which the work is done."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.intake = Intake(store)
+        self.leases = Leases(store)
+        self.work = Work(store)
+        self.reviews = Reviews(store)
+        self.outbox = Outbox(store)
+        self.runs = Runs(store)
+        self.reading = Reading(store)
+
+    @classmethod
+    def open(cls, url: str, *, clock: Callable[[], datetime] = utc_now) -> Ledger:
+        """Open the ledger at a database URL; raise LedgerUnavailable, or LedgerOutdated when it needs `migrate`."""
+        store = Store(url, clock=clock)
+        try:
+            ensure_current(store)
+        except BaseException:
+            store.close()
+            raise
+        return cls(store)
+
+    def __enter__(self) -> Self:
+        """Use it for the length of a block."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """Close its connections."""
+        self.store.close()

@@ -1,0 +1,44 @@
+"""The hash chain over a case's events: facts are hashed as they stand, content by a salted digest (pure)."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from hashlib import sha256
+from typing import Any
+
+from fulcrum.ledger.columns import canonical, plain
+
+START = "0" * 64
+"""What the first event of a case follows."""
+
+HASHED = (
+    "case_id", "seq", "process", "activity", "resource", "actor", "run_id", "started_at", "ended_at",
+    "cost", "currency", "status", "facts", "content", "previous",
+)  # fmt: skip
+"""The columns of an event that its hash covers, in order."""
+
+
+def event_hash(event: Mapping[str, Any]) -> str:
+    """Hash one event together with its predecessor's hash; SHA-256, hex."""
+    return sha256(canonical([_plain(event[name]) for name in HASHED]).encode()).hexdigest()
+
+
+def new_salt() -> str:
+    """Draw a salt of 128 bits, hex, so that a digest tells nothing of a content that could be guessed."""
+    return secrets.token_hex(16)
+
+
+def content_digest(salt: str, body: Any) -> str:
+    """Digest a content under its salt; SHA-256, hex."""
+    return sha256(f"{salt}{canonical(body)}".encode(errors="surrogatepass")).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="microseconds")
+    if isinstance(value, Decimal):
+        return format(plain(value), "f")
+    return value

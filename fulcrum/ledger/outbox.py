@@ -1,0 +1,255 @@
+"""The outbox: effects that are to happen once, claimed, tried outside any transaction, and receipted."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, RowMapping, insert, or_, select, update
+from sqlalchemy.orm import aliased
+
+from fulcrum.cases import Delivery, Effect, Json, ReasonCode, Receipt, ReviewKind, Route, Routing
+from fulcrum.errors import FulcrumError, LeaseLost
+from fulcrum.ledger.journal import IN_A_STATEMENT, LEASE, Change, apply, content_row, read_contents
+from fulcrum.ledger.review_rows import open_reviews
+from fulcrum.ledger.store import Store
+from fulcrum.ledger.tables import CaseRow, ContentRow, DeliveryRow
+
+PENDING, DELIVERED, REFUSED, CANCELLED = "pending", "delivered", "refused", "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """Some deliveries that one worker holds under one lease."""
+
+    process: str
+    token: str
+    deliveries: tuple[Delivery, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What came of one delivery: a receipt, or the error that says why not; `final` when no retry will mend it."""
+
+    delivery: Delivery
+    receipt: Receipt | None = None
+    error: FulcrumError | None = None
+    final: bool = False
+
+
+class Outbox:
+    """Hands out deliveries that are due and records what came of them."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def claim(
+        self,
+        process: str,
+        *,
+        before: datetime | None = None,
+        case_ids: Sequence[str] | None = None,
+        limit: int = IN_A_STATEMENT,
+    ) -> Parcel | None:
+        """Take deliveries that are due (or were `before` a moment) and that nobody holds, oldest first.
+
+        A posting waits while an older effect of its case is still to come: what is reversed must be reversed first.
+        """
+        now = self._store.now()
+        token = secrets.token_hex(16)
+        older = aliased(DeliveryRow)
+        waiting = select(older.key).where(
+            older.case_id == DeliveryRow.case_id,
+            older.target == DeliveryRow.target,
+            older.state == PENDING,
+            older.revision < DeliveryRow.revision,
+        )
+        query = (
+            select(DeliveryRow)
+            .where(
+                DeliveryRow.process == process,
+                DeliveryRow.state == PENDING,
+                DeliveryRow.due_at <= (before or now),
+                or_(DeliveryRow.lease_until.is_(None), DeliveryRow.lease_until <= now),
+                ~waiting.exists(),
+            )
+            .order_by(DeliveryRow.due_at, DeliveryRow.key)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        if case_ids is not None:
+            query = query.where(DeliveryRow.case_id.in_(case_ids[:IN_A_STATEMENT]))
+        with self._store.write() as tx:
+            rows = tx.execute(query).mappings().all()
+            held = {"lease_token": token, "lease_until": now + LEASE}
+            tx.execute(update(DeliveryRow).where(DeliveryRow.key.in_([row["key"] for row in rows])).values(held))
+            deliveries = _deliveries(tx, rows)
+        return Parcel(process, token, deliveries) if deliveries else None
+
+    def record(
+        self,
+        parcel: Parcel,
+        results: Sequence[Result],
+        *,
+        run_id: str | None,
+        queue: str,
+        due: timedelta,
+        started_at: datetime,
+    ) -> None:
+        """Record what came of a parcel: receipts, failures to be tried again, refusals that go to a person."""
+        now = self._store.now()
+        with self._store.write() as tx:
+            _hold(tx, parcel)
+            for result in results:
+                _settle(tx, result, now)
+            complete = _complete(tx, results)
+            changes = [_change(result, started_at, last=result in complete) for result in results]
+            apply(tx, changes, now=now, run_id=run_id)
+            refused = [_returned(result, queue) for result in results if _goes_back(result)]
+            open_reviews(tx, parcel.process, refused, now=now, due=due)
+
+    def unreceipted(self, process: str, older_than: datetime) -> list[Delivery]:
+        """List deliveries made before a moment that have no receipt, for a reconciliation with the target."""
+        with self._store.read() as tx:
+            query = select(DeliveryRow).where(
+                DeliveryRow.process == process, DeliveryRow.state == PENDING, DeliveryRow.created_at < older_than
+            )
+            return list(_deliveries(tx, tx.execute(query).mappings().all()))
+
+
+def post(tx: Connection, deliveries: Sequence[Delivery], *, now: datetime) -> None:
+    """Put effects into the outbox, in the transaction that decides them."""
+    if not deliveries:
+        return
+    contents = [content_row(d.case_id, "posting", {"posting": d.posting, "note": d.note}, now) for d in deliveries]
+    rows: list[Json] = []
+    for delivery, content in zip(deliveries, contents, strict=True):
+        names = ("key", "case_id", "process", "target", "revision", "business_key", "reverses", "decided_by")
+        row: Json = {name: getattr(delivery, name) for name in names}
+        rows.append(
+            row
+            | {
+                "effect": delivery.effect.value,
+                "content": content["digest"],
+                "state": PENDING,
+                "attempts": 0,
+                "due_at": now,
+                "created_at": now,
+            }
+        )
+    tx.execute(insert(ContentRow), contents)
+    tx.execute(insert(DeliveryRow), rows)
+
+
+def delivered_effects(tx: Connection, case_id: str) -> list[Delivery]:
+    """Read the effects of a case that stand in a target: delivered and not reversed."""
+    rows = tx.execute(
+        select(DeliveryRow).where(DeliveryRow.case_id == case_id, DeliveryRow.state == DELIVERED)
+    ).mappings().all()  # fmt: skip
+    reversed_keys = {row["reverses"] for row in rows}
+    standing = [row for row in rows if row["effect"] != Effect.REVERSAL and row["key"] not in reversed_keys]
+    return list(_deliveries(tx, standing))
+
+
+def _deliveries(tx: Connection, rows: Sequence[RowMapping]) -> tuple[Delivery, ...]:
+    bodies = read_contents(tx, [row["content"] for row in rows])
+    outside = _external_ids(tx, [row["case_id"] for row in rows])
+    return tuple(_delivery(row, bodies.get(row["content"], {}), outside[row["case_id"]]) for row in rows)
+
+
+def _external_ids(tx: Connection, case_ids: Sequence[str]) -> Mapping[str, str]:
+    query = select(CaseRow.id, CaseRow.external_id).where(CaseRow.id.in_(case_ids))
+    return {row.id: row.external_id for row in tx.execute(query)}
+
+
+def _delivery(row: RowMapping, body: Json, external_id: str) -> Delivery:
+    names = ("key", "case_id", "process", "target", "revision", "business_key", "reverses", "decided_by", "attempts")
+    kept = {name: row[name] for name in names}
+    return Delivery(
+        **kept,
+        external_id=external_id,
+        effect=Effect(row["effect"]),
+        posting=body.get("posting", {}),
+        note=body.get("note"),
+    )
+
+
+def _hold(tx: Connection, parcel: Parcel) -> None:
+    keys = [delivery.key for delivery in parcel.deliveries]
+    held = set(
+        tx.execute(
+            select(DeliveryRow.key).where(
+                DeliveryRow.key.in_(keys), DeliveryRow.lease_token == parcel.token, DeliveryRow.state == PENDING
+            )
+        ).scalars()
+    )
+    lost = [delivery for delivery in parcel.deliveries if delivery.key not in held]
+    if lost:
+        raise LeaseLost(count=len(lost), case_id=lost[0].case_id)
+
+
+def _settle(tx: Connection, result: Result, now: datetime) -> None:
+    values: Json = {"lease_token": None, "lease_until": None, "attempts": result.delivery.attempts + 1}
+    if result.receipt is not None:
+        values |= {"state": DELIVERED, "receipt": result.receipt.reference, "delivered_at": now, "error": None}
+    else:
+        values |= {"state": REFUSED if _goes_back(result) else PENDING, "error": str(result.error), "due_at": now}
+    tx.execute(update(DeliveryRow).where(DeliveryRow.key == result.delivery.key).values(values))
+
+
+def _goes_back(result: Result) -> bool:
+    return result.receipt is None and result.final and result.delivery.effect is Effect.POSTING
+
+
+def _complete(tx: Connection, results: Sequence[Result]) -> list[Result]:
+    """Find the results that complete their case: the last receipt where no target is still to come."""
+    last = {result.delivery.case_id: result for result in results if result.receipt is not None}
+    query = select(DeliveryRow.case_id).where(DeliveryRow.case_id.in_(list(last)), DeliveryRow.state == PENDING)
+    waiting = set(tx.execute(query).scalars())
+    return [result for case_id, result in last.items() if case_id not in waiting]
+
+
+def _change(result: Result, started_at: datetime, *, last: bool) -> Change:
+    delivery = result.delivery
+    facts: Json = {"key": delivery.key, "effect": delivery.effect, "target": delivery.target}
+    sets: Json = {}
+    if result.receipt is not None:
+        facts |= {"receipt": result.receipt.reference, "repeated": result.receipt.repeated}
+        transition, activity = ("deliver" if last else "note"), "deliver"
+    elif _goes_back(result):
+        facts |= {"error": str(result.error)}
+        transition, activity = "return", "deliver: refused"
+        sets = {
+            "route": Route.REVIEW.value,
+            "reason_code": ReasonCode.REFUSED.value,
+            "reason": str(result.error),
+            "revision": delivery.revision + 1,
+        }
+    else:
+        facts |= {"error": str(result.error)}
+        transition, activity = "fail_delivery", "deliver: failed"
+    if delivery.effect is Effect.REVERSAL:
+        transition = "note"
+    return Change(
+        case_id=delivery.case_id,
+        transition=transition,
+        activity=activity,
+        resource="system",
+        actor=delivery.target,
+        started_at=started_at,
+        facts=facts,
+        sets=sets,
+    )
+
+
+def _returned(result: Result, queue: str) -> Routing:
+    return Routing(
+        case_id=result.delivery.case_id,
+        route=Route.REVIEW,
+        code=ReasonCode.REFUSED,
+        reason=str(result.error),
+        kind=ReviewKind.DECIDE,
+        queue=queue,
+    )

@@ -1,0 +1,112 @@
+"""Reading the ledger for people: lists of cases, one case's whole history, the check of its chain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+
+from fulcrum.cases import Case, Json, Status
+from fulcrum.errors import CaseNotFound, UsageError
+from fulcrum.ledger.chain import START, event_hash
+from fulcrum.ledger.journal import read_contents
+from fulcrum.ledger.store import Store
+from fulcrum.ledger.tables import CaseRow, DecisionRow, DeliveryRow, EventRow, ModelCallRow, ReviewRow
+from fulcrum.ledger.work import case_of, read_cases, read_proposals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """One case's whole story: its events, calls, reviews, decisions and deliveries, as rows with their contents."""
+
+    case: Case
+    outcome: Json | None
+    proposal: Json | None
+    events: Sequence[Json]
+    calls: Sequence[Json]
+    reviews: Sequence[Json]
+    decisions: Sequence[Json]
+    deliveries: Sequence[Json]
+    intact: bool
+
+
+class Reading:
+    """Answers what people ask of the ledger."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def cases(self, process: str, *, status: Status | None = None, limit: int | None = None) -> list[Case]:
+        """List a process's cases without their input, the newest first."""
+        query = select(CaseRow).where(CaseRow.process == process).order_by(CaseRow.received_at.desc(), CaseRow.id)
+        if status is not None:
+            query = query.where(CaseRow.status == status.value)
+        with self._store.read() as tx:
+            return [case_of(row, {}) for row in tx.execute(query.limit(limit)).mappings()]
+
+    def counts(self, process: str) -> dict[Status, int]:
+        """Count a process's cases by status."""
+        query = select(CaseRow.status, func.count()).where(CaseRow.process == process).group_by(CaseRow.status)
+        with self._store.read() as tx:
+            return {Status(status): count for status, count in tx.execute(query)}
+
+    def find(self, name: str) -> str:
+        """Find a case's id by the id, its beginning, or its external id; raise CaseNotFound or UsageError."""
+        with self._store.read() as tx:
+            exact = (
+                tx.execute(select(CaseRow.id).where((CaseRow.id == name) | (CaseRow.external_id == name)).limit(2))
+                .scalars()
+                .all()
+            )
+            like = select(CaseRow.id).where(CaseRow.id.startswith(name, autoescape=True)).limit(2)
+            found = exact or (tx.execute(like).scalars().all() if name else [])
+        if not found:
+            raise CaseNotFound(case_id=name)
+        if len(found) > 1:
+            raise UsageError(
+                problem=f"{name} fits several cases; give more of the id. List them: fulcrum cases PROCESS"
+            )
+        return found[0]
+
+    def history(self, case_id: str) -> History:
+        """Read a case's whole story and check its chain; raise CaseNotFound."""
+        with self._store.read() as tx:
+            row = tx.execute(select(CaseRow).where(CaseRow.id == case_id)).mappings().one_or_none()
+            if row is None:
+                raise CaseNotFound(case_id=case_id)
+            case = read_cases(tx, [case_id])[0]
+            proposal = read_proposals(tx, [case_id]).get(case_id)
+            parts: dict[str, list[Json]] = {}
+            for name, table, order in (
+                ("events", EventRow, EventRow.seq),
+                ("calls", ModelCallRow, ModelCallRow.asked_at),
+                ("reviews", ReviewRow, ReviewRow.number),
+                ("decisions", DecisionRow, DecisionRow.decided_at),
+                ("deliveries", DeliveryRow, DeliveryRow.created_at),
+            ):
+                found = tx.execute(select(table).where(table.case_id == case_id).order_by(order)).mappings()
+                parts[name] = [dict(item) for item in found]
+            bodies = read_contents(
+                tx, [d["content"] for d in (*parts["decisions"], *parts["deliveries"])] + [row["outcome"] or ""]
+            )
+        for item in (*parts["decisions"], *parts["deliveries"]):
+            item["content"] = bodies.get(item["content"])
+        head, count = row["head"], row["events"]
+        return History(
+            case=case,
+            outcome=bodies.get(row["outcome"] or ""),
+            proposal=proposal.values if proposal else None,
+            intact=chain_intact(parts["events"], head, count),
+            **parts,
+        )
+
+
+def chain_intact(events: Sequence[Json], head: str, count: int) -> bool:
+    """Tell whether a case's events are all there, in order and unchanged, up to the head that the case keeps."""
+    previous = START
+    for seq, event in enumerate(events, start=1):
+        if event["seq"] != seq or event["previous"] != previous or event_hash(event) != event["hash"]:
+            return False
+        previous = event["hash"]
+    return previous == head and len(events) == count

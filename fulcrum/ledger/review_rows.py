@@ -1,0 +1,57 @@
+"""Opening reviews: the rows that a person's task begins with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, RowMapping, func, insert, select
+
+from fulcrum.cases import Json, ReasonCode, Review, ReviewKind, Routing
+from fulcrum.ledger.journal import chunked
+from fulcrum.ledger.tables import ReviewRow
+
+OPEN, DECIDED = "open", "decided"
+
+
+def open_reviews(tx: Connection, process: str, routings: Sequence[Routing], *, now: datetime, due: timedelta) -> None:
+    """Ask a person about each case, in the transaction that sends it there; its reviews are numbered from 1."""
+    if not routings:
+        return
+    numbers = _numbers(tx, [routing.case_id for routing in routings])
+    rows: list[Json] = []
+    for routing in routings:
+        number = numbers.get(routing.case_id, 0) + 1
+        rows.append(
+            {
+                "id": f"{routing.case_id}-{number}",
+                "case_id": routing.case_id,
+                "number": number,
+                "process": process,
+                "kind": routing.kind.value,
+                "blind": routing.kind is ReviewKind.AUDIT,
+                "reason_code": routing.code.value,
+                "reason": routing.reason,
+                "queue": routing.queue or process,
+                "state": OPEN,
+                "opened_at": now,
+                "due_at": now + due,
+                "generation": 1,
+            }
+        )
+    tx.execute(insert(ReviewRow), rows)
+
+
+def review_of(row: RowMapping) -> Review:
+    """Make the value of a review's row."""
+    names = ("id", "case_id", "process", "reason", "queue", "opened_at", "due_at", "generation", "flow_run_id")
+    kept = {name: row[name] for name in names}
+    return Review(**kept, kind=ReviewKind(row["kind"]), code=ReasonCode(row["reason_code"]))
+
+
+def _numbers(tx: Connection, case_ids: Sequence[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for chunk in chunked(case_ids):
+        query = select(ReviewRow.case_id, func.max(ReviewRow.number)).where(ReviewRow.case_id.in_(chunk))
+        found.update({case_id: number for case_id, number in tx.execute(query.group_by(ReviewRow.case_id))})
+    return found

@@ -1,0 +1,265 @@
+"""The review desk's side of the ledger: what waits for a person, and what the person decided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, RowMapping, insert, select, update
+
+from fulcrum.cases import (
+    Case,
+    Decision,
+    Delivery,
+    Json,
+    Proposal,
+    ReasonCode,
+    Review,
+    ReviewKind,
+    Route,
+    Routing,
+    Status,
+    Verdict,
+)
+from fulcrum.errors import AlreadyDecided, CaseNotFound, DecisionRefused, ReviewNotFound
+from fulcrum.ledger.journal import Change, apply, chunked, keep_content
+from fulcrum.ledger.outbox import delivered_effects, post
+from fulcrum.ledger.review_rows import DECIDED, OPEN, open_reviews, review_of
+from fulcrum.ledger.store import Store
+from fulcrum.ledger.tables import CaseRow, DecisionRow, ReviewRow
+from fulcrum.ledger.work import read_cases, read_proposals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dossier:
+    """All that a reviewer needs: the review, its case, and what was proposed."""
+
+    review: Review
+    case: Case
+    proposal: Proposal | None
+
+
+class Reviews:
+    """Lists open reviews, records decisions, puts decided cases back."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def open(self, process: str | None = None, *, unpublished: bool = False) -> list[Review]:
+        """List the open reviews, oldest first; with `unpublished` only those that no Prefect run shows yet."""
+        query = select(ReviewRow).where(ReviewRow.state == OPEN).order_by(ReviewRow.opened_at, ReviewRow.id)
+        if process is not None:
+            query = query.where(ReviewRow.process == process)
+        if unpublished:
+            query = query.where(ReviewRow.flow_run_id.is_(None))
+        with self._store.read() as tx:
+            return [review_of(row) for row in tx.execute(query).mappings()]
+
+    def dossiers(self, reviews: Sequence[Review]) -> list[Dossier]:
+        """Read the case and the proposal of each review."""
+        case_ids = [review.case_id for review in reviews]
+        with self._store.read() as tx:
+            cases = {case.id: case for case in read_cases(tx, case_ids)}
+            proposals = read_proposals(tx, case_ids)
+        return [Dossier(review=r, case=cases[r.case_id], proposal=proposals.get(r.case_id)) for r in reviews]
+
+    def find(self, name: str) -> Review:
+        """Find a review by its id, or the open one of a case by the case's id or the beginning of either.
+
+        Raises ReviewNotFound, also when the beginning fits several.
+        """
+        with self._store.read() as tx:
+            exact = tx.execute(select(ReviewRow).where(ReviewRow.id == name)).mappings().one_or_none()
+            if exact is not None:
+                return review_of(exact)
+            like = (
+                select(ReviewRow)
+                .where(ReviewRow.state == OPEN, ReviewRow.id.startswith(name, autoescape=True))
+                .limit(2)
+            )
+            rows = tx.execute(like).mappings().all() if name else []
+        if len(rows) != 1:
+            raise ReviewNotFound(review_id=name)
+        return review_of(rows[0])
+
+    def published(self, flow_runs: Mapping[str, str]) -> None:
+        """Note which Prefect run shows which review."""
+        with self._store.write() as tx:
+            for review_id, flow_run_id in flow_runs.items():
+                tx.execute(update(ReviewRow).where(ReviewRow.id == review_id).values(flow_run_id=flow_run_id))
+
+    def withdraw_publication(self, review_ids: Iterable[str]) -> None:
+        """Forget the Prefect runs of reviews whose run is gone; the next generation is shown anew."""
+        with self._store.write() as tx:
+            for chunk in chunked(review_ids):
+                fresh = {"flow_run_id": None, "generation": ReviewRow.generation + 1}
+                tx.execute(update(ReviewRow).where(ReviewRow.id.in_(chunk), ReviewRow.state == OPEN).values(fresh))
+
+    def decide(
+        self,
+        decision: Decision,
+        *,
+        deliveries: Sequence[Delivery] = (),
+        escalate_to: str = "",
+        business_key: str | None = None,
+        due: timedelta,
+    ) -> None:
+        """Record a decision with all its consequences, once.
+
+        The first valid answer wins. Raises ReviewNotFound, AlreadyDecided, or IllegalTransition; then nothing changed.
+        """
+        now = self._store.now()
+        with self._store.write() as tx:
+            review = _lock(tx, decision.review_id)
+            case = read_cases(tx, [review["case_id"]])[0]
+            proposal = read_proposals(tx, [case.id]).get(case.id)
+            apply(tx, [_change(decision, review, case, business_key, now)], now=now)
+            _record(tx, decision, review, proposal, now)
+            if decision.verdict is Verdict.ESCALATE:
+                open_reviews(tx, case.process, [_escalation(decision, review, escalate_to)], now=now, due=due)
+            post(tx, deliveries, now=now)
+
+    def reopen(
+        self, case_id: str, *, by: str, reason: str, reversals: Sequence[Delivery], queue: str, due: timedelta
+    ) -> None:
+        """Put a finished case back before a person and reverse its standing effects by deliveries of their own."""
+        now = self._store.now()
+        with self._store.write() as tx:
+            case = _one(tx, case_id)
+            words = f"reopened by {by}"
+            kind = ReviewKind.REPAIR if case.status is Status.DISCARDED else ReviewKind.DECIDE
+            route = Route.QUARANTINED if kind is ReviewKind.REPAIR else Route.REVIEW
+            change = Change(
+                case_id=case_id, transition="reopen", activity="reopen", resource="human", actor=by, started_at=now,
+                facts={"reverses": [delivery.reverses for delivery in reversals]},
+                kind="note", content={"reason": reason},
+                sets={"route": route.value, "reason_code": ReasonCode.REOPENED.value, "reason": words,
+                      "revision": case.revision + 1, "business_key": None},
+            )  # fmt: skip
+            apply(tx, [change], now=now)
+            routing = Routing(
+                case_id=case_id, route=route, code=ReasonCode.REOPENED, reason=words, kind=kind, queue=queue
+            )
+            open_reviews(tx, case.process, [routing], now=now, due=due)
+            post(tx, reversals, now=now)
+
+    def release(self, process: str, *, by: str, reason: str) -> int:
+        """Put back what was quarantined only because its batch was refused; return how many cases."""
+        now = self._store.now()
+        with self._store.write() as tx:
+            query = (
+                select(ReviewRow.id, ReviewRow.case_id)
+                .join(CaseRow, CaseRow.id == ReviewRow.case_id)
+                .where(
+                    ReviewRow.process == process,
+                    ReviewRow.state == OPEN,
+                    CaseRow.status == Status.QUARANTINED.value,
+                    CaseRow.reason_code == ReasonCode.BATCH_REFUSED.value,
+                )
+            )
+            rows = tx.execute(query).all()
+            blank: Json = {"route": None, "reason_code": None, "reason": None}
+            changes = [
+                Change(
+                    case_id=case_id, transition="release", activity="release", resource="human", actor=by, started_at=now,
+                    kind="note", content={"reason": reason}, sets=blank,
+                )
+                for _, case_id in rows
+            ]  # fmt: skip
+            if changes:
+                apply(tx, changes, now=now)
+            for chunk in chunked(review_id for review_id, _ in rows):
+                tx.execute(update(ReviewRow).where(ReviewRow.id.in_(chunk)).values(state="withdrawn"))
+        return len(rows)
+
+    def standing_effects(self, case_id: str) -> list[Delivery]:
+        """List the effects of a case that stand in a target."""
+        with self._store.read() as tx:
+            _one(tx, case_id)
+            return delivered_effects(tx, case_id)
+
+    def decision(self, review_id: str) -> tuple[str, str] | None:
+        """Say what was decided in a review and by whom; None while it is open."""
+        with self._store.read() as tx:
+            return _decided(tx, review_id)
+
+
+def _one(tx: Connection, case_id: str) -> Case:
+    cases = read_cases(tx, [case_id])
+    if not cases:
+        raise CaseNotFound(case_id=case_id)
+    return cases[0]
+
+
+def _decided(tx: Connection, review_id: str) -> tuple[str, str] | None:
+    row = tx.execute(
+        select(DecisionRow.verdict, DecisionRow.reviewer).where(DecisionRow.review_id == review_id)
+    ).one_or_none()
+    return None if row is None else (row[0], row[1])
+
+
+def _lock(tx: Connection, review_id: str) -> RowMapping:
+    row = tx.execute(select(ReviewRow).where(ReviewRow.id == review_id).with_for_update()).mappings().one_or_none()
+    if row is None:
+        raise ReviewNotFound(review_id=review_id)
+    if row["state"] == DECIDED:
+        verdict, reviewer = _decided(tx, review_id) or ("?", "?")
+        raise AlreadyDecided(review_id=review_id, verdict=verdict, reviewer=reviewer, case_id=row["case_id"])
+    if row["state"] != OPEN:
+        raise DecisionRefused(review_id=review_id, problem="the review was withdrawn; its case is back in the process")
+    return row
+
+
+def _change(decision: Decision, review: RowMapping, case: Case, key: str | None, now: datetime) -> Change:
+    verdict = decision.verdict
+    facts: Json = {"review": review["id"], "verdict": verdict, "changed": sorted(decision.corrections)}
+    sets: Json = {}
+    if verdict is Verdict.APPROVE:
+        sets = {"business_key": key}
+    elif verdict is Verdict.REPAIR:
+        sets = {"route": None, "reason_code": None, "reason": None, "unsound": None, "revision": case.revision + 1}
+        sets |= {"lease_run": None}
+    return Change(
+        case_id=case.id,
+        transition=verdict.value,
+        activity=verdict.value,
+        resource="human",
+        actor=decision.reviewer,
+        # Work on it began no earlier than the queueing; the reviewer's own minutes are estimated from their decisions.
+        started_at=now,
+        facts=facts,
+        kind="outcome" if verdict is Verdict.APPROVE else "input",
+        content=decision.values if verdict in {Verdict.APPROVE, Verdict.REPAIR} else None,
+        keep={Verdict.APPROVE: "outcome", Verdict.REPAIR: "input"}.get(verdict),
+        sets=sets,
+    )
+
+
+def _record(tx: Connection, decision: Decision, review: RowMapping, proposal: Proposal | None, now: datetime) -> None:
+    body = {"note": decision.note, "corrections": decision.corrections}
+    row: Json = {
+        "review_id": review["id"],
+        "case_id": review["case_id"],
+        "verdict": decision.verdict.value,
+        "reviewer": decision.reviewer,
+        "content": keep_content(tx, review["case_id"], "decision", body, now),
+        "changed": sorted(decision.corrections),
+        "sop_version": proposal.sop_version if proposal else None,
+        "prompt_version": proposal.prompt_version if proposal else None,
+        "model": proposal.model if proposal else None,
+        "decided_at": now,
+    }
+    tx.execute(insert(DecisionRow), [row])
+    tx.execute(update(ReviewRow).where(ReviewRow.id == review["id"]).values(state=DECIDED))
+
+
+def _escalation(decision: Decision, review: RowMapping, queue: str) -> Routing:
+    return Routing(
+        case_id=review["case_id"],
+        route=Route.REVIEW,
+        code=ReasonCode.ESCALATED,
+        reason=f"escalated by {decision.reviewer}; before: {review['reason']}",
+        kind=ReviewKind.DECIDE,
+        queue=queue,
+    )

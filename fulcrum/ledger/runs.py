@@ -1,0 +1,173 @@
+"""Runs of a process: their beginning, their end, and the accounts that are read from the ledger itself."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
+from decimal import Decimal
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from fulcrum.cases import Json, ReasonCode, Route
+from fulcrum.ledger.store import Store
+from fulcrum.ledger.tables import CaseRow, EventRow, ModelCallRow, ProcessStateRow, RunCaseRow, RunRow
+from fulcrum.process import Autonomy
+from fulcrum.report import RunAccount, RunReport, Standing
+
+
+class Runs:
+    """Begins and ends runs, and gives their accounts."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def begin(self, run_id: str, process: str, *, sop_version: str, prompt_version: str, standing: Standing) -> None:
+        """Record that a run begins; one that was begun before (a retry of the same flow run) goes on."""
+        now = self._store.now()
+        row = {
+            "id": run_id, "process": process, "state": "running", "started_at": now, "sop_version": sop_version,
+            "prompt_version": prompt_version, "autonomy": standing.autonomy.value, "threshold": standing.threshold,
+        }  # fmt: skip
+        with self._store.write() as tx:
+            again = tx.execute(
+                update(RunRow).where(RunRow.id == run_id).values(state="running", ended_at=None, error=None)
+            )
+            if again.rowcount == 0:
+                tx.execute(insert(RunRow), [row])
+            tx.execute(
+                update(CaseRow)
+                .where(CaseRow.lease_run == run_id)
+                .values(lease_run=None, lease_token=None, lease_until=None)
+            )
+
+    def end(self, run_id: str, report: Json, error: str | None = None) -> None:
+        """Record how a run ended."""
+        values = {
+            "state": "failed" if error else "completed",
+            "ended_at": self._store.now(),
+            "report": report,
+            "error": error,
+        }
+        with self._store.write() as tx:
+            tx.execute(update(RunRow).where(RunRow.id == run_id).values(values))
+
+    def account(self, run_id: str) -> RunAccount:
+        """Count what became of every case that the run had in hand, its model calls and deliveries."""
+        with self._store.read() as tx:
+            how, routes, reasons = _cases(tx, run_id)
+            calls = _calls(tx, run_id)
+            activities = _activities(tx, run_id)
+            cycle = _cycle_times(tx, run_id)
+        routed = sum(routes.get(route, 0) for route in Route)
+        total = how["taken_in"] + how["carried_over"]
+        return RunAccount(
+            taken_in=how["taken_in"],
+            carried_over=how["carried_over"],
+            quarantined=routes[Route.QUARANTINED],
+            cleared=routes[Route.CLEARED],
+            in_review=routes[Route.REVIEW],
+            still_open=total - routed,
+            degraded=reasons[ReasonCode.DEGRADED],
+            proposed=sum(count for activity, count in activities.items() if activity.startswith("propose")),
+            delivered=activities["deliver"],
+            delivery_failed=activities["deliver: failed"] + activities["deliver: refused"],
+            reasons=dict(sorted((code, count) for code, count in reasons.items() if code != ReasonCode.SUFFICIENT)),
+            cycle_times=cycle,
+            **calls,
+        )
+
+    def standing(self, process: str) -> Standing | None:
+        """Say what a process may do alone now; None when nobody has said yet."""
+        with self._store.read() as tx:
+            query = (
+                select(ProcessStateRow).where(ProcessStateRow.process == process).order_by(ProcessStateRow.seq.desc())
+            )
+            row = tx.execute(query.limit(1)).mappings().one_or_none()
+        return None if row is None else Standing(Autonomy(row["autonomy"]), row["threshold"])
+
+    def set_standing(self, process: str, standing: Standing, *, by: str, reason: str) -> None:
+        """Set a process's autonomy and threshold: who, when and why stay on record."""
+        with self._store.write() as tx:
+            last = select(func.coalesce(func.max(ProcessStateRow.seq), 0)).where(ProcessStateRow.process == process)
+            seq = tx.execute(last).scalar_one() + 1
+            row = {
+                "process": process, "seq": seq, "autonomy": standing.autonomy.value, "threshold": standing.threshold,
+                "set_by": by, "reason": reason, "set_at": self._store.now(),
+            }  # fmt: skip
+            tx.execute(insert(ProcessStateRow), [row])
+
+    def newest(self, process: str) -> str | None:
+        """Name the run of a process that began last; None when there was none."""
+        with self._store.read() as tx:
+            query = select(RunRow.id).where(RunRow.process == process).order_by(RunRow.started_at.desc()).limit(1)
+            return tx.execute(query).scalar_one_or_none()
+
+    def progress(self, run_id: str) -> tuple[int, int]:
+        """Count the cases of a run that have a route, and all it has in hand."""
+        with self._store.read() as tx:
+            query = select(func.count(CaseRow.route), func.count()).join(RunCaseRow, CaseRow.id == RunCaseRow.case_id)
+            routed, total = tx.execute(query.where(RunCaseRow.run_id == run_id)).one()
+        return routed, total
+
+    def report(self, run_id: str) -> RunReport:
+        """Read the report that a run ended with."""
+        with self._store.read() as tx:
+            kept = tx.execute(select(RunRow.report).where(RunRow.id == run_id)).scalar_one()
+        return RunReport.model_validate(kept)
+
+    def spent(self, run_id: str) -> Decimal:
+        """Sum what the run's model calls have cost."""
+        with self._store.read() as tx:
+            return sum(tx.execute(select(ModelCallRow.cost).where(ModelCallRow.run_id == run_id)).scalars(), Decimal(0))
+
+
+def _cases(tx: Connection, run_id: str) -> tuple[Counter[str], Counter[str], Counter[str]]:
+    query = (
+        select(RunCaseRow.how, CaseRow.route, CaseRow.reason_code, func.count())
+        .join(CaseRow, CaseRow.id == RunCaseRow.case_id)
+        .where(RunCaseRow.run_id == run_id)
+        .group_by(RunCaseRow.how, CaseRow.route, CaseRow.reason_code)
+    )
+    how: Counter[str] = Counter()
+    routes: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    for kind, route, reason, count in tx.execute(query):
+        how[kind] += count
+        if route is not None:
+            routes[route] += count
+            reasons[reason or ""] += count
+    return how, routes, reasons
+
+
+def _calls(tx: Connection, run_id: str) -> Json:
+    columns = (
+        ModelCallRow.tokens_in,
+        ModelCallRow.tokens_out,
+        ModelCallRow.cost,
+        ModelCallRow.seconds,
+        ModelCallRow.currency,
+    )
+    rows = tx.execute(select(*columns).where(ModelCallRow.run_id == run_id)).all()
+    return {
+        "model_calls": len(rows),
+        "tokens_in": sum(row.tokens_in for row in rows),
+        "tokens_out": sum(row.tokens_out for row in rows),
+        "ai_cost": sum((row.cost for row in rows), Decimal(0)),
+        "currency": rows[0].currency if rows else None,
+        "model_seconds": tuple(row.seconds for row in rows),
+    }
+
+
+def _activities(tx: Connection, run_id: str) -> Counter[str]:
+    query = select(EventRow.activity, func.count()).where(EventRow.run_id == run_id).group_by(EventRow.activity)
+    return Counter({activity: count for activity, count in tx.execute(query)})
+
+
+def _cycle_times(tx: Connection, run_id: str) -> Sequence[timedelta]:
+    query = (
+        select(CaseRow.received_at, EventRow.ended_at)
+        .join(EventRow, EventRow.case_id == CaseRow.id)
+        .where(EventRow.run_id == run_id, EventRow.activity == "deliver")
+    )
+    return tuple(ended - received for received, ended in tx.execute(query))

@@ -1,0 +1,267 @@
+"""What a run does to the cases it holds: gate, propose, route. Every verb is one transaction."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from sqlalchemy import Connection, RowMapping, insert, select
+
+from fulcrum.cases import Batch, Case, Delivery, Json, ModelCall, Proposal, Route, Routing, Status
+from fulcrum.ledger.journal import Change, apply, chunked, content_row, read_contents
+from fulcrum.ledger.outbox import post
+from fulcrum.ledger.review_rows import open_reviews
+from fulcrum.ledger.store import Store
+from fulcrum.ledger.tables import CaseRow, ContentRow, ModelCallRow, ProposalRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cleared:
+    """The final outcome of a case that needs no person, and the effects it is to have."""
+
+    values: Json
+    deliveries: tuple[Delivery, ...] = field(default=())
+
+
+class Work:
+    """Reads the cases of a batch and records what a run makes of them."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def cases(self, batch: Batch, *statuses: Status) -> list[Case]:
+        """Read the batch's cases with their input, in the batch's order, of the given statuses only."""
+        with self._store.read() as tx:
+            return read_cases(tx, batch.case_ids, {status.value for status in statuses} or None)
+
+    def proposals(self, case_ids: Iterable[str]) -> dict[str, Proposal]:
+        """Read each case's newest proposal."""
+        with self._store.read() as tx:
+            return read_proposals(tx, case_ids)
+
+    def keys_taken(self, process: str, keys: Iterable[str]) -> dict[str, str]:
+        """Say which business keys a case with an effect, or one that may soon have it, holds already, and which case."""
+        holding = [Status.CLEARED, Status.APPROVED, Status.DELIVERED, Status.DELIVERY_FAILED]
+        taken: dict[str, str] = {}
+        with self._store.read() as tx:
+            for chunk in chunked({key for key in keys if key}):
+                query = select(CaseRow.business_key, CaseRow.id).where(
+                    CaseRow.process == process, CaseRow.business_key.in_(chunk), CaseRow.status.in_(holding)
+                )
+                taken.update({key: case_id for key, case_id in tx.execute(query) if key})
+        return taken
+
+    def pass_gate(self, batch: Batch, passed: Sequence[str], gate: str, version: str, started_at: datetime) -> None:
+        """Record that cases met the intake gate."""
+        facts = {"gate": gate, "version": version}
+        changes = [
+            Change(
+                case_id=c,
+                transition="check",
+                activity="check",
+                resource="rule",
+                actor=gate,
+                started_at=started_at,
+                facts=facts,
+            )
+            for c in passed
+        ]
+        with self._store.write() as tx:
+            apply(tx, changes, now=self._store.now(), run_id=batch.run_id, lease=batch)
+
+    def quarantine(
+        self, batch: Batch, routings: Sequence[Routing], *, gate: str, due: timedelta, started_at: datetime
+    ) -> None:
+        """Set unsound cases aside, each with its reason, and ask a person to repair or discard them."""
+        changes = [
+            Change(
+                case_id=r.case_id, transition="quarantine", activity="quarantine", resource="rule", actor=gate,
+                started_at=started_at, facts={"code": r.code, "reason": r.reason}, sets=_route_columns(r),
+            )
+            for r in routings
+        ]  # fmt: skip
+        now = self._store.now()
+        with self._store.write() as tx:
+            apply(tx, changes, now=now, run_id=batch.run_id, lease=batch)
+            open_reviews(tx, batch.process, routings, now=now, due=due)
+
+    def answers(self, keys: Iterable[str]) -> dict[str, tuple[ModelCall, str]]:
+        """Find the questions that were answered before, with the answer's text: a paid answer is not paid again."""
+        found: dict[str, tuple[ModelCall, str]] = {}
+        with self._store.read() as tx:
+            for chunk in chunked(set(keys)):
+                query = (
+                    select(ModelCallRow, ContentRow.body)
+                    .join(ContentRow, ContentRow.digest == ModelCallRow.answer)
+                    .where(ModelCallRow.key.in_(chunk), ContentRow.body.is_not(None))
+                    .order_by(ModelCallRow.asked_at.desc())
+                )
+                for row in tx.execute(query).mappings():
+                    found[row["key"]] = (_call(row), row["body"]["text"])
+        return found
+
+    def record(
+        self, batch: Batch, calls: Sequence[ModelCall], proposals: Sequence[Proposal], keys: Mapping[str, str | None]
+    ) -> None:
+        """Make calls durable and, in the same transaction, the proposals that came of them.
+
+        `keys` are the proposals' business keys by case. A proposal's event carries the cost of its case's calls here.
+        """
+        now = self._store.now()
+        with self._store.write() as tx:
+            _store_calls(tx, batch.run_id, calls, now)
+            if proposals:
+                changes = [_propose(p, calls, keys.get(p.case_id), now) for p in proposals]
+                digests = apply(tx, changes, now=now, run_id=batch.run_id, lease=batch)
+                revisions = _revisions(tx, [p.case_id for p in proposals])
+                rows = [
+                    _proposal_row(p, batch.run_id, digests[p.case_id], revisions[p.case_id], now) for p in proposals
+                ]
+                tx.execute(insert(ProposalRow), rows)
+
+    def route(
+        self,
+        batch: Batch,
+        routings: Sequence[Routing],
+        cleared: Mapping[str, Cleared],
+        *,
+        gate: str,
+        due: timedelta,
+        started_at: datetime,
+    ) -> None:
+        """Record each case's route with its reason: cleared ones get their outcome and outbox rows, others a review."""
+        now = self._store.now()
+        changes = [_route_change(r, cleared.get(r.case_id), gate, started_at) for r in routings]
+        with self._store.write() as tx:
+            apply(tx, changes, now=now, run_id=batch.run_id, lease=batch)
+            open_reviews(tx, batch.process, [r for r in routings if r.route is Route.REVIEW], now=now, due=due)
+            post(tx, [d for outcome in cleared.values() for d in outcome.deliveries], now=now)
+
+
+def read_cases(tx: Connection, case_ids: Sequence[str], statuses: set[str] | None = None) -> list[Case]:
+    """Read cases with their input, in the order asked for."""
+    rows: dict[str, RowMapping] = {}
+    for chunk in chunked(case_ids):
+        query = select(CaseRow).where(CaseRow.id.in_(chunk))
+        if statuses is not None:
+            query = query.where(CaseRow.status.in_(statuses))
+        rows.update({row["id"]: row for row in tx.execute(query).mappings()})
+    inputs = read_contents(tx, [row["input"] for row in rows.values() if row["input"]])
+    return [case_of(rows[c], inputs.get(rows[c]["input"], {})) for c in case_ids if c in rows]
+
+
+def read_proposals(tx: Connection, case_ids: Iterable[str]) -> dict[str, Proposal]:
+    """Read each case's newest proposal, with its values and evidence."""
+    rows: dict[str, RowMapping] = {}
+    for chunk in chunked(case_ids):
+        query = select(ProposalRow).where(ProposalRow.case_id.in_(chunk)).order_by(ProposalRow.proposed_at)
+        rows.update({row["case_id"]: row for row in tx.execute(query).mappings()})
+    bodies = read_contents(tx, [row["content"] for row in rows.values()])
+    return {case_id: _proposal(row, bodies.get(row["content"], {})) for case_id, row in rows.items()}
+
+
+def case_of(row: RowMapping, case_input: Json) -> Case:
+    """Make the value of a case's row."""
+    names = ("id", "process", "external_id", "received_at", "unsound", "original", "revision", "reason_code", "reason")
+    route = Route(row["route"]) if row["route"] else None
+    return Case(**{name: row[name] for name in names}, status=Status(row["status"]), route=route, input=case_input)
+
+
+def _proposal(row: RowMapping, body: Json) -> Proposal:
+    names = ("case_id", "step", "kind", "confidence", "field_confidence", "model", "sop_version", "prompt_version")
+    kept = {name: row[name] for name in names}
+    return Proposal(**kept, values=body.get("values", {}), evidence=body.get("evidence", {}))
+
+
+def _propose(proposal: Proposal, calls: Sequence[ModelCall], key: str | None, now: datetime) -> Change:
+    mine = [call for call in calls if call.case_id == proposal.case_id]
+    started = min((call.asked_at for call in mine), default=now)
+    facts = {"step": proposal.step, "kind": proposal.kind, "confidence": proposal.confidence}
+    versions = {"sop": proposal.sop_version, "prompt": proposal.prompt_version}
+    return Change(
+        case_id=proposal.case_id,
+        transition="propose",
+        activity=f"propose {proposal.step}",
+        resource="ai" if proposal.kind == "ai" else "rule",
+        actor=proposal.model,
+        started_at=started,
+        cost=sum((call.cost for call in mine), Decimal(0)),
+        currency=mine[0].currency if mine else None,
+        facts=facts | versions,
+        kind="proposal",
+        content={"values": proposal.values, "evidence": proposal.evidence},
+        sets={"business_key": key},
+    )
+
+
+def _proposal_row(proposal: Proposal, run_id: str, digest: str, revision: int, now: datetime) -> Json:
+    names = ("case_id", "step", "kind", "confidence", "field_confidence", "model", "sop_version", "prompt_version")
+    row = {name: getattr(proposal, name) for name in names}
+    return row | {"content": digest, "revision": revision, "run_id": run_id, "proposed_at": now}
+
+
+def _revisions(tx: Connection, case_ids: Sequence[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for chunk in chunked(case_ids):
+        query = select(CaseRow.id, CaseRow.revision).where(CaseRow.id.in_(chunk))
+        found.update({case_id: revision for case_id, revision in tx.execute(query)})
+    return found
+
+
+CALL_COLUMNS = (
+    "key", "case_id", "step", "sample", "attempt", "model", "error", "tokens_in", "tokens_out",
+    "cost", "currency", "seconds", "asked_at", "field_confidence",
+)  # fmt: skip
+
+
+def _store_calls(tx: Connection, run_id: str, calls: Sequence[ModelCall], now: datetime) -> None:
+    contents, rows = [], []
+    for call in calls:
+        row: Json = {name: getattr(call, name) for name in CALL_COLUMNS}
+        row |= {"id": secrets.token_hex(16), "run_id": run_id, "answer": None}
+        if call.answer is not None:
+            contents.append(content := content_row(call.case_id, "answer", {"text": call.answer}, now))
+            row["answer"] = content["digest"]
+        rows.append(row)
+    if contents:
+        tx.execute(insert(ContentRow), contents)
+    if rows:
+        tx.execute(insert(ModelCallRow), rows)
+
+
+def _call(row: RowMapping) -> ModelCall:
+    return ModelCall(**{name: row[name] for name in CALL_COLUMNS}, answer=row["body"]["text"])
+
+
+def _route_columns(routing: Routing) -> Json:
+    return {
+        "route": routing.route.value,
+        "reason_code": routing.code.value,
+        "reason": routing.reason,
+        "audit_probability": routing.audit_probability,
+    }
+
+
+def _route_change(routing: Routing, outcome: Cleared | None, gate: str, started_at: datetime) -> Change:
+    facts = {
+        "route": routing.route,
+        "code": routing.code,
+        "reason": routing.reason,
+        "audit_probability": routing.audit_probability,
+    }
+    return Change(
+        case_id=routing.case_id,
+        transition="clear" if routing.route is Route.CLEARED else "review",
+        activity="clear" if routing.route is Route.CLEARED else "ask for review",
+        resource="rule",
+        actor=gate,
+        started_at=started_at,
+        facts=facts,
+        kind="outcome",
+        content=outcome.values if outcome else None,
+        keep="outcome" if outcome else None,
+        sets=_route_columns(routing),
+    )

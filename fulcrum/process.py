@@ -1,0 +1,207 @@
+"""What a standard operating procedure says: the definition that every part of Fulcrum reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from fulcrum.cases import Json
+
+
+class Autonomy(StrEnum):
+    """How much a process may do alone; later means more."""
+
+    SHADOW = "shadow"
+    ASSISTED = "assisted"
+    SUPERVISED = "supervised"
+    AUTONOMOUS = "autonomous"
+
+
+class Stage(StrEnum):
+    """Where a gate stands: before an AI step or after it."""
+
+    INTAKE = "intake"
+    OUTCOME = "outcome"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """The person who answers for the process."""
+
+    name: str
+    email: str
+    queue: str
+    """The queue of escalated reviews."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objectives:
+    """What the process promises."""
+
+    cycle_time_p95: timedelta
+    cost_per_case: Decimal
+    currency: str
+    manual_rate: float
+    error_rate: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewPolicy:
+    """When a proposal needs no person, and what a person gets to see.
+
+    `threshold` is the confidence a cleared proposal needs at least. `audit_share` of what would clear is reviewed
+    all the same, with the proposal hidden. `required` are the fields whose confidence counts. `label` makes the
+    short label that a review's name shows, of values fit to be shown (process name when it gives none).
+    """
+
+    threshold: float
+    audit_share: float
+    required: tuple[str, ...]
+    queue: str
+    label: Callable[[Json], str]
+    due: timedelta = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tolerance:
+    """How many of a batch may fail a gate before the whole batch is refused: more than `share`, and at least `least`."""
+
+    share: float = 0.20
+    least: int = 5
+
+    def exceeded(self, failed: int, total: int) -> bool:
+        """Tell whether the failures of a batch are too many."""
+        return failed >= self.least and failed > self.share * total
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One expectation of a gate, with the words a person reads when it is broken.
+
+    `expectation` builds the Great Expectations expectation when the gate runs, because importing that library takes
+    seconds. `severity` is its native one: `critical` and `warning` send the row to a person, `info` only records.
+    """
+
+    name: str
+    reason: str
+    expectation: Callable[[], Any]
+    severity: str = "critical"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One case as a gate sees it: its input, and after an AI step what was proposed."""
+
+    case_id: str
+    input: Json
+    values: Json = field(default_factory=dict)
+    unsound: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateContext:
+    """What a gate may know beside the batch.
+
+    `loaded` is what `Process.context` loads once a run (a supplier master). `today` is the run's date. `taken` says,
+    by business key, which case holds it already: posted, or in work.
+    """
+
+    loaded: Any
+    today: date
+    taken: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """A suite of rules that a batch must meet.
+
+    `table` turns the batch's rows into the columns the rules speak of, one dict a case in the batch's order, each
+    with its `case_id`.
+    """
+
+    name: str
+    stage: Stage
+    rules: tuple[Rule, ...]
+    table: Callable[[Sequence[Row], GateContext], list[Json]]
+    tolerance: Tolerance = Tolerance()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AiStep:
+    """A question that the process asks a model for each case."""
+
+    name: str
+    outcome: type[BaseModel]
+    prompt: Path
+    text: Callable[[Json], str]
+    """The part of a case's input that the model reads."""
+
+    @cached_property
+    def prompt_text(self) -> str:
+        """Read the prompt's file once."""
+        return self.prompt.read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Process:
+    """A redesigned business process: who answers for it, what comes in and goes out, who may do what alone."""
+
+    name: str
+    title: str
+    purpose: str
+    folder: Path
+    """Where the procedure lives: its code, prompts and samples."""
+    owner: Owner
+    case: type[BaseModel]
+    outcome: type[BaseModel]
+    step: AiStep
+    gates: tuple[Gate, ...]
+    objectives: Objectives
+    review: ReviewPolicy
+    autonomy: Autonomy
+    targets: tuple[str, ...]
+    """References of target blocks, as `sql-target/erp-postings`."""
+    posting: Callable[[Any], BaseModel]
+    """The outcome as the target books it."""
+    posting_model: type[BaseModel]
+    """The model of what is booked; its Decimal fields are amounts."""
+    business_key: Callable[[Json], str | None]
+    """What may be posted only once, of the outcome's values; None when it cannot be told."""
+    known: Callable[[Json], Json | None] = field(default=lambda _input: None)
+    """The outcome's values where the input says them exactly (a machine-readable attachment); no model is asked."""
+    attachment: Callable[[bytes, str], Json] | None = None
+    """Reads what a machine left in a PDF, of its bytes and name: further fields of the case."""
+    context: Callable[[], Any] = field(default=lambda: None)
+    """Loads, once a run, what the gates check against."""
+    model: str = "default"
+    """Name of the model-endpoint block."""
+    patience: timedelta = timedelta(minutes=30)
+    currency: str = "EUR"
+
+    @cached_property
+    def sop_version(self) -> str:
+        """Hash the folder's code and prompts (12 hex digits), so that a record names the procedure it was made under."""
+        files = sorted(p for p in self.folder.iterdir() if p.suffix in {".py", ".md"})
+        return _digest(b"".join(p.name.encode() + b"\0" + p.read_bytes() for p in files))
+
+    @cached_property
+    def prompt_version(self) -> str:
+        """Hash the prompt's text (12 hex digits)."""
+        return _digest(self.step.prompt_text.encode())
+
+    def gate(self, stage: Stage) -> Gate:
+        """Find the gate of a stage."""
+        return next(gate for gate in self.gates if gate.stage is stage)
+
+
+def _digest(content: bytes) -> str:
+    return sha256(content).hexdigest()[:12]

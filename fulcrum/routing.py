@@ -1,0 +1,114 @@
+"""Who a proposal goes to: proposal, gate and standing in, route and reason out (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from hashlib import blake2b
+
+from fulcrum.cases import Case, Proposal, ReasonCode, ReviewKind, Route, Routing
+from fulcrum.process import Autonomy, ReviewPolicy
+from fulcrum.report import Standing
+
+ALONE = frozenset({Autonomy.SUPERVISED, Autonomy.AUTONOMOUS})
+"""The levels at which a proposal may be cleared without a person."""
+
+
+def route(
+    proposal: Proposal, broken: Sequence[str], standing: Standing, policy: ReviewPolicy, *, exact: bool = False
+) -> Routing:
+    """Decide whether a proposal needs a person.
+
+    `broken` are the reasons of the outcome gate's broken rules. A proposal by rule is `exact` and has no confidence
+    to weigh. What would clear is drawn into the audit sample with the policy's probability.
+    """
+    code, reason = _verdict(proposal, broken, standing, exact=exact)
+    if code is not ReasonCode.SUFFICIENT:
+        return Routing(case_id=proposal.case_id, route=Route.REVIEW, code=code, reason=reason, queue=policy.queue)
+    if draw(proposal.case_id, proposal.sop_version) < policy.audit_share:
+        return Routing(
+            case_id=proposal.case_id,
+            route=Route.REVIEW,
+            code=ReasonCode.AUDIT,
+            reason="audit sample: decide without the AI's proposal",
+            kind=ReviewKind.AUDIT,
+            queue=policy.queue,
+            audit_probability=policy.audit_share,
+        )
+    return Routing(
+        case_id=proposal.case_id, route=Route.CLEARED, code=code, reason=reason, audit_probability=policy.audit_share
+    )
+
+
+def draw(case_id: str, seed: str) -> float:
+    """Draw a number in [0, 1) that is always the same for a case under a version of the procedure."""
+    digest = blake2b(f"audit\0{seed}\0{case_id}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") / 2**64
+
+
+def degraded(case: Case, error: str, policy: ReviewPolicy) -> Routing:
+    """Send a case to a person because the AI had no answer for it in time."""
+    reason = f"the AI gave no answer in time ({error.replace('_', ' ')})"
+    return Routing(case_id=case.id, route=Route.REVIEW, code=ReasonCode.DEGRADED, reason=reason, queue=policy.queue)
+
+
+def unusable(case: Case, problem: str, policy: ReviewPolicy) -> Routing:
+    """Send a case to a person because the AI's answer stayed unusable after its repair."""
+    reason = f"the AI's answer was unusable: {problem}"
+    return Routing(case_id=case.id, route=Route.REVIEW, code=ReasonCode.DEGRADED, reason=reason, queue=policy.queue)
+
+
+def over_budget(case: Case, policy: ReviewPolicy) -> Routing:
+    """Send a case to a person because the run's budget for AI is spent."""
+    reason = "the run's budget for AI was spent"
+    return Routing(case_id=case.id, route=Route.REVIEW, code=ReasonCode.BUDGET, reason=reason, queue=policy.queue)
+
+
+def out_of_patience(case: Case, now: datetime, patience: timedelta) -> bool:
+    """Tell whether a case without an answer has waited as long as its process lets it."""
+    return now - case.received_at >= patience
+
+
+def quarantined(
+    case_ids: Sequence[str], broken: Mapping[str, str], policy: ReviewPolicy, *, gate: str, refused: bool
+) -> list[Routing]:
+    """Set aside the cases that break an intake gate; all of the batch when it is refused as a whole."""
+    routings = []
+    for case_id in case_ids:
+        own = broken.get(case_id)
+        if own is None and not refused:
+            continue
+        code = ReasonCode.UNSOUND if own else ReasonCode.BATCH_REFUSED
+        reason = own or f"sound itself, but too many cases of its batch failed {gate}"
+        routings.append(
+            Routing(
+                case_id=case_id,
+                route=Route.QUARANTINED,
+                code=code,
+                reason=reason,
+                kind=ReviewKind.REPAIR,
+                queue=policy.queue,
+            )
+        )
+    return routings
+
+
+NOT_ALONE = {
+    Autonomy.SHADOW: "the process only watches: a person decides every case",
+    Autonomy.ASSISTED: "the process is assisted: a person decides every case",
+}
+
+
+def _verdict(proposal: Proposal, broken: Sequence[str], standing: Standing, *, exact: bool) -> tuple[ReasonCode, str]:
+    if broken:
+        return ReasonCode.GATE, "; ".join(broken)
+    if standing.autonomy not in ALONE:
+        return ReasonCode.AUTONOMY, NOT_ALONE[standing.autonomy]
+    if exact:
+        return ReasonCode.SUFFICIENT, "read exactly from the document's own data"
+    if proposal.confidence is None:
+        return ReasonCode.NO_CONFIDENCE, "nobody can tell how sure the AI is"
+    sure, needed = f"{proposal.confidence:.2f}", f"{standing.threshold:.2f}"
+    if proposal.confidence < standing.threshold:
+        return ReasonCode.LOW_CONFIDENCE, f"the AI is not sure enough: {sure}, needed {needed}"
+    return ReasonCode.SUFFICIENT, f"sure enough: {sure}, needed {needed}"

@@ -1,0 +1,58 @@
+"""Where Fulcrum keeps its state and how its local stack runs: read from FULCRUM_* variables."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PACKAGE_PARENT = Path(__file__).resolve().parents[1]
+"""The folder that holds the `fulcrum` package: the repository's root in a checkout."""
+
+
+def project_root() -> Path:
+    """Find the folder that `prefect.yaml` lies in: the checkout's root; without a checkout the working folder."""
+    return PACKAGE_PARENT if (PACKAGE_PARENT / "prefect.yaml").is_file() else Path.cwd()
+
+
+class Settings(BaseSettings):
+    """The settings of one command; each field `x` is the variable FULCRUM_X."""
+
+    model_config = SettingsConfigDict(env_prefix="FULCRUM_", env_ignore_empty=True, frozen=True, extra="ignore")
+
+    home: Path = Field(default_factory=lambda: project_root() / ".fulcrum", validate_default=True)
+    """The folder of all state; absolute. Nothing is written outside it."""
+    ledger_url: str = Field(default_factory=lambda data: f"sqlite:///{data['home'] / 'ledger.db'}")
+    """The ledger's SQLAlchemy URL."""
+    port: int = Field(default=4200, ge=0, le=65535)
+    """The local Prefect server's port; 0 takes any free one."""
+    runs_at_once: int = Field(default=2, ge=1)
+    """How many process runs the local worker of the pool `fulcrum` runs at once."""
+    reviews_at_once: int = Field(default=4, ge=1)
+    """How many answered reviews the local worker of the pool `reviews` handles at once."""
+
+    @field_validator("home", mode="after")
+    @classmethod
+    def _absolute(cls, home: Path) -> Path:
+        """Anchor a relative home at the working folder of the command that reads it, not of its children."""
+        return Path(os.path.abspath(home.expanduser()))  # noqa: PTH100 - keeps symbolic links as the operator wrote them
+
+    @field_validator("ledger_url", mode="after")
+    @classmethod
+    def _anchored(cls, url: str) -> str:
+        """Anchor a relative SQLite file at the working folder, as the home is."""
+        scheme, slashes, file = url.partition(":///")
+        relative = scheme.startswith("sqlite") and file and not file.startswith(("/", ":", "file:"))
+        return f"{scheme}{slashes}{Path.cwd() / file}" if relative else url
+
+    @property
+    def logs(self) -> Path:
+        """Name the folder of the stack's log files."""
+        return self.home / "logs"
+
+
+def settings() -> Settings:
+    """Read the settings afresh from the environment."""
+    return Settings()

@@ -1,0 +1,1 @@
+"""The steps that a flow is written with: thin Prefect tasks over fulcrum and blocks."""

@@ -1,0 +1,96 @@
+"""Checking a batch at a gate, before or after an AI step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from prefect import task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.events import emit_event
+
+from fulcrum.cases import Batch, Status
+from fulcrum.errors import GateFailed
+from fulcrum.gates import GateResult, evaluate, markdown
+from fulcrum.process import Gate, Row, Stage
+from fulcrum.routing import quarantined
+from tasks.run import ProcessRun
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A batch that a gate has judged: what each failing case breaks, in words; everything when it was `refused`."""
+
+    batch: Batch
+    broken: dict[str, str] = field(default_factory=dict)
+    refused: str | None = None
+
+
+@task(cache_policy=NO_CACHE, task_run_name="gate {gate.name}")
+def check(run: ProcessRun, batch: Batch, gate: Gate) -> Checked:
+    """Judge the batch's cases that stand before this gate; raise GateFailed when too many fail the intake gate."""
+    started = run.ledger.store.now()
+    if gate.stage is Stage.INTAKE:
+        rows = _documents(run, batch)
+        result = evaluate(gate, rows, run.gate_context())
+        passed = () if result.exceeded(gate.tolerance) else result.passed
+        run.ledger.work.pass_gate(batch, passed, gate.name, result.version, started)
+        _set_aside(run, batch, gate, result, {row.case_id: row.unsound for row in rows if row.unsound})
+    else:
+        rows, taken = _proposals(run, batch)
+        result = evaluate(gate, rows, run.gate_context(taken))
+    _show(run, gate, result)
+    broken = {case_id: result.reasons(case_id) for case_id in result.failed}
+    return Checked(batch, broken, _refusal(run, gate, result))
+
+
+def _documents(run: ProcessRun, batch: Batch) -> list[Row]:
+    cases = run.ledger.work.cases(batch, Status.RECEIVED)
+    return [Row(case_id=case.id, input=case.input, unsound=case.unsound) for case in cases]
+
+
+def _proposals(run: ProcessRun, batch: Batch) -> tuple[list[Row], dict[str, str]]:
+    cases = run.ledger.work.cases(batch, Status.PROPOSED)
+    proposals = run.ledger.work.proposals(case.id for case in cases)
+    keys = {case.id: run.process.business_key(proposals[case.id].values) for case in cases}
+    taken = run.ledger.work.keys_taken(run.process.name, (key for key in keys.values() if key))
+    return [Row(case_id=case.id, input=case.input, values=proposals[case.id].values) for case in cases], taken
+
+
+def _set_aside(run: ProcessRun, batch: Batch, gate: Gate, result: GateResult, unsound: dict[str, str]) -> None:
+    """Quarantine what failed; all of the batch, and the run fails, when it is more than the gate tolerates."""
+    refused = result.exceeded(gate.tolerance)
+    reasons = {case_id: unsound.get(case_id) or result.reasons(case_id) for case_id in result.failed}
+    routings = quarantined(result.case_ids, reasons, run.process.review, gate=gate.name, refused=refused)
+    if routings:
+        due = run.process.review.due
+        run.ledger.work.quarantine(batch, routings, gate=gate.name, due=due, started_at=run.ledger.store.now())
+    if refused:
+        _show(run, gate, result)
+        raise GateFailed(
+            gate=gate.name,
+            process=run.process.name,
+            failed=len(result.failed),
+            total=result.total,
+            tolerated=f"{gate.tolerance.share:.0%}",
+            expectations=", ".join(result.failing_rules),
+        )
+
+
+def _refusal(run: ProcessRun, gate: Gate, result: GateResult) -> str | None:
+    """Say why an outcome batch goes wholly to people, and alert; None when it does not."""
+    if gate.stage is not Stage.OUTCOME or not result.exceeded(gate.tolerance):
+        return None
+    emit_event(
+        "fulcrum.gate.failed",
+        resource={"prefect.resource.id": f"fulcrum.process.{run.process.name}", "prefect.resource.name": run.process.title},
+        payload={"run_id": run.run_id, "gate": gate.name, "failed": len(result.failed), "total": result.total,
+                 "rules": list(result.failing_rules)},
+    )  # fmt: skip
+    return f"too many of its batch failed the gate: {len(result.failed)} of {result.total}"
+
+
+def _show(run: ProcessRun, gate: Gate, result: GateResult) -> None:
+    if result.total:
+        key = f"{run.process.name}-gate-{gate.name}"
+        create_markdown_artifact(markdown(result, gate.stage, gate.tolerance), key=key, description=f"Gate {gate.name}")

@@ -1,0 +1,200 @@
+"""A run of a process: what it works with, what it still has to do, how it ends."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from decimal import Decimal
+from importlib import import_module
+from threading import Thread
+from time import monotonic
+from typing import Any, TypeVar
+from uuid import uuid4
+
+from prefect.futures import PrefectFuture
+from prefect.logging import get_run_logger
+from prefect.runtime import flow_run
+from pydantic import BaseModel, ConfigDict, Field
+
+from blocks import CaseLedger, ModelEndpoint, Target, load_target
+from fulcrum.ai.budget import Budget
+from fulcrum.ai.endpoint import Endpoint
+from fulcrum.cases import Batch
+from fulcrum.errors import FulcrumError
+from fulcrum.ledger import Ledger
+from fulcrum.process import GateContext, Process
+from fulcrum.report import RunReport, Standing
+from tasks.metrics import measure
+from tasks.review import request_reviews
+
+T = TypeVar("T")
+
+HEAVY = ("pandas", "great_expectations")
+"""What the gates need and takes seconds to import; done side by side with the intake."""
+
+
+class RunOptions(BaseModel):
+    """What an operator may choose for one run."""
+
+    model_config = ConfigDict(frozen=True)
+
+    limit: int | None = Field(default=None, ge=1, description="Take in at most so many new cases.")
+    max_cost: Decimal | None = Field(
+        default=None,
+        ge=0,
+        description="Spend at most so much on AI, in the endpoint's currency; the rest goes to people.",
+    )
+    model: str | None = Field(default=None, description="Name of another model-endpoint block than the process's own.")
+    batch_size: int = Field(default=500, ge=1, le=5000, description="Cases a task works on at once.")
+
+
+class ProcessRun:
+    """One run at work. Not a dataclass: Prefect would walk through it at every task call."""
+
+    def __init__(self, process: Process, options: RunOptions, ledger: Ledger, endpoint: Endpoint, run_id: str) -> None:
+        self.process = process
+        self.options = options
+        self.ledger = ledger
+        self.endpoint = endpoint
+        self.run_id = run_id
+        self.standing = _standing(ledger, process)
+        self.loaded: Any = process.context()
+        self.targets: dict[str, Target] = {name: load_target(name) for name in process.targets}
+        self.budget = Budget(options.max_cost, ledger.runs.spent(run_id))
+        self.duplicates = 0
+        self.changed_duplicates = 0
+        self.began = monotonic()
+        self.report: RunReport | None = None
+        """The run's figures, once it has been measured."""
+        self._first_look = True
+
+    @property
+    def result(self) -> RunReport:
+        """Give the report of a run that has ended."""
+        assert self.report is not None  # noqa: S101 - `process_run` measures before it ends
+        return self.report
+
+    def gate_context(self, taken: dict[str, str] | None = None) -> GateContext:
+        """Give a gate what it checks against, as of today."""
+        return GateContext(loaded=self.loaded, today=self.ledger.store.now().date(), taken=taken or {})
+
+    def has_work(self) -> bool:
+        """Tell whether cases may be open; from the second time on only after what other runs held has lapsed."""
+        if self._first_look:
+            self._first_look = False
+            return True
+        return self._lapsed_elsewhere()
+
+    def open_batches(self) -> Iterator[Batch]:
+        """Claim open cases, the oldest first, until none is free."""
+        while batch := self.ledger.leases.claim(self.process.name, self.run_id, self.options.batch_size):
+            yield batch
+
+    def _lapsed_elsewhere(self) -> bool:
+        """Wait until each lease that others hold was renewed (they live) or has ended; tell whether one has lapsed."""
+        seen = self.ledger.leases.held_elsewhere(self.process.name, self.run_id)
+        lapsed = False
+        if seen:
+            get_run_logger().info("Waiting up to a minute for cases that another run holds")
+        while seen:
+            time.sleep(1.0)
+            now_held = self.ledger.leases.held_elsewhere(self.process.name, self.run_id)
+            now = self.ledger.store.now()
+            lapsed = lapsed or any(until <= now for token, until in seen.items() if token not in now_held)
+            seen = {token: until for token, until in seen.items() if now_held.get(token) == until}
+        return lapsed
+
+
+@contextmanager
+def process_run(process: Process, options: RunOptions) -> Iterator[ProcessRun]:
+    """Begin a run and end it whatever happens: its reviews are asked for, its figures are kept, its failure is said."""
+    Thread(target=_import_heavy, daemon=True).start()
+    ledger = _ledger()
+    try:
+        run = _begin(process, options, ledger)
+        try:
+            yield run
+        except BaseException as error:
+            _fail(run, error)
+            raise
+        measure(run)
+        ledger.runs.end(run.run_id, _figures(run))
+    finally:
+        ledger.close()
+
+
+def ahead(futures: Iterable[PrefectFuture[T]], *, batches: int) -> Iterator[T]:
+    """Give results in order while up to `batches` further ones are under way.
+
+    When making the next future fails, what is under way is finished first.
+    """
+    waiting: deque[PrefectFuture[T]] = deque()
+    stream = iter(futures)
+    failure: Exception | None = None
+    while failure is None:
+        try:
+            waiting.append(next(stream))
+        except StopIteration:
+            break
+        except Exception as error:  # noqa: BLE001 - raised again below, after what is under way
+            failure = error
+        if len(waiting) > batches:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+    if failure is not None:
+        raise failure
+
+
+def _begin(process: Process, options: RunOptions, ledger: Ledger) -> ProcessRun:
+    run_id = str(flow_run.id or uuid4())
+    endpoint = _endpoint(options.model or process.model)
+    run = ProcessRun(process, options, ledger, endpoint, run_id)
+    versions = {"sop_version": process.sop_version, "prompt_version": process.prompt_version}
+    ledger.runs.begin(run_id, process.name, standing=run.standing, **versions)
+    return run
+
+
+def _fail(run: ProcessRun, error: BaseException) -> None:
+    """End a failing run without hiding why it fails: what was queued is shown, what is known is kept."""
+    said = str(error) if isinstance(error, FulcrumError) else type(error).__name__
+    logger = get_run_logger()
+    for close in (request_reviews, measure):
+        try:
+            close(run)
+        except Exception as further:  # noqa: BLE001 - the run's own error matters more
+            logger.warning("After the failure, %s failed as well: %s", close.name, type(further).__name__)
+    run.ledger.runs.end(run.run_id, _figures(run), error=said)
+
+
+def _figures(run: ProcessRun) -> dict[str, Any]:
+    return run.report.model_dump(mode="json") if run.report else {}
+
+
+def _standing(ledger: Ledger, process: Process) -> Standing:
+    """Find what the process may do alone; the first run writes down what its definition says."""
+    standing = ledger.runs.standing(process.name)
+    if standing is None:
+        standing = Standing(process.autonomy, process.review.threshold)
+        ledger.runs.set_standing(process.name, standing, by=process.owner.name, reason="as the process is defined")
+    return standing
+
+
+def _ledger() -> Ledger:
+    block = CaseLedger.load("default")
+    assert isinstance(block, CaseLedger)  # noqa: S101 - Prefect's `load` is typed as possibly async
+    return block.open()
+
+
+def _endpoint(name: str) -> Endpoint:
+    block = ModelEndpoint.load(name)
+    assert isinstance(block, ModelEndpoint)  # noqa: S101 - see above
+    return block.endpoint()
+
+
+def _import_heavy() -> None:
+    for name in HEAVY:
+        import_module(name)

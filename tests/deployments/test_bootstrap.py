@@ -1,0 +1,184 @@
+"""Bootstrap: everything a server needs, made once, and what an operator changed left alone."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from deployments.bootstrap import Change, bootstrap
+from deployments.declared import declared
+from deployments.stack import Server
+from deployments.stack.environment import applied, child_environment, stack_variables
+from deployments.stack.processes import free_port
+from fulcrum.errors import StackError
+from fulcrum.settings import Settings, project_root
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+
+@pytest.fixture(scope="module")
+def settings(migrated_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Give a home for this module's server."""
+    home = tmp_path_factory.mktemp("bootstrap") / "home"
+    shutil.copytree(migrated_home / "prefect", home / "prefect")
+    return Settings(home=home)
+
+
+@pytest.fixture(scope="module")
+def url(settings: Settings) -> Iterator[str]:
+    """Start a server that nothing was registered on, and point this process at it."""
+    server = Server(settings, free_port(0))
+    try:
+        server.start()
+        server.wait()
+        with applied(stack_variables(settings, server.url)):
+            yield server.url
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def client(url: str) -> Iterator[SyncPrefectClient]:
+    """Give a client of that server."""
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        yield client
+
+
+def test_the_first_time_makes_all_and_the_second_nothing(
+    url: str, settings: Settings, client: SyncPrefectClient, standin: Path
+) -> None:
+    """Each thing made is reported once; the defaults are complete."""
+    first = bootstrap(url, settings, file=standin)
+    assert {change.kind for change in first} == {"ledger", "block type", "block", "work pool", "deployment"}
+    assert {change.done for change in first} == {"created"}
+    assert {change.name for change in first if change.kind == "block"} == {
+        "model-endpoint/default",
+        "case-ledger/default",
+        "sql-target/erp-postings",
+    }
+    assert bootstrap(url, settings, file=standin) == []
+    assert settings.home.joinpath("ledger.db").exists()
+    assert {pool.name: pool.type for pool in client.read_work_pools()} == {"fulcrum": "process", "reviews": "process"}
+
+
+def test_the_default_target_is_a_table_in_the_home(url: str, settings: Settings, standin: Path) -> None:
+    """Until an operator points it at the real system."""
+    from blocks import SqlTarget
+
+    bootstrap(url, settings, file=standin)
+    target = SqlTarget.load("erp-postings")
+    assert isinstance(target, SqlTarget)
+    assert target.url.get_secret_value() == f"sqlite:///{settings.home}/erp.db"
+    assert target.table == "erp_postings"
+
+
+def test_what_an_operator_configured_stays(url: str, settings: Settings, standin: Path) -> None:
+    """A default block is made when it is missing and never written again."""
+    from blocks import ModelEndpoint
+
+    bootstrap(url, settings, file=standin)
+    ModelEndpoint(concurrency=3).save("default", overwrite=True)
+    assert bootstrap(url, settings, file=standin) == []
+    loaded = ModelEndpoint.load("default")
+    assert isinstance(loaded, ModelEndpoint)
+    assert loaded.concurrency == 3
+
+
+def test_a_changed_declaration_is_applied(
+    url: str, settings: Settings, client: SyncPrefectClient, standin: Path
+) -> None:
+    """And said; pausing is the operator's and stays."""
+    bootstrap(url, settings, file=standin)
+    deployment = client.read_deployment_by_name("stand-in/daily")
+    assert deployment.global_concurrency_limit is not None
+    assert deployment.global_concurrency_limit.limit == 2
+    assert [(schedule.active, schedule.schedule.timezone) for schedule in deployment.schedules] == [
+        (False, "Europe/Berlin")
+    ]
+    client.pause_deployment(deployment.id)
+    standin.write_text(standin.read_text().replace("note: done", "note: changed"), encoding="utf-8")
+    assert bootstrap(url, settings, file=standin) == [Change("deployment", "stand-in/daily", "updated")]
+    changed = client.read_deployment_by_name("stand-in/daily")
+    assert (changed.id, changed.parameters, changed.paused) == (deployment.id, {"note": "changed"}, True)
+
+
+def _deployments(client: SyncPrefectClient) -> dict[str, Any]:
+    """Read what the declared deployments are, apart from what the server makes of each anew."""
+    its_own = {"id", "created", "updated", "created_by", "updated_by", "flow_id", "version_id", "status", "last_polled"}
+    names = ("invoice-intake/invoice-intake", "review-case/review-case")
+    read = {name: client.read_deployment_by_name(name) for name in names}
+    return {name: one.model_dump(mode="json", exclude=its_own) for name, one in read.items()}
+
+
+def test_prefect_deploy_makes_the_same_deployments(url: str, settings: Settings, client: SyncPrefectClient) -> None:
+    """What is applied here is what `prefect deploy --all` applies, from the same file."""
+    bootstrap(url, settings)
+    ours = _deployments(client)
+    for name in ours:
+        client.delete_deployment(client.read_deployment_by_name(name).id)
+    done = subprocess.run(
+        [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"],
+        cwd=project_root(),
+        env=child_environment(settings, url),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert _deployments(client) == ours
+    assert [change for change in bootstrap(url, settings) if change.kind == "deployment"] == []
+
+
+def test_the_declared_version_is_the_release() -> None:
+    """One number, in pyproject.toml and on every deployment."""
+    import tomllib
+
+    release = tomllib.loads((project_root() / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert {stanza["version"] for stanza in declared()} == {release}
+
+
+def test_declared_parameters_are_the_flows_own() -> None:
+    """Each parameter that prefect.yaml sets is one that the flow takes, and the samples are there."""
+    from prefect.flows import load_flow_from_entrypoint
+
+    for stanza in declared():
+        flow = load_flow_from_entrypoint(stanza["entrypoint"])
+        flow.validate_parameters(flow.validate_parameters({}) | stanza.get("parameters", {})) if stanza[
+            "name"
+        ] == "invoice-intake" else None
+    source = next(stanza for stanza in declared() if stanza["name"] == "invoice-intake")["parameters"]["source"]
+    assert any((project_root() / source).iterdir())
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"triggers": []}, "gives deployment daily triggers, which is not applied here"),
+        ({"entrypoint": "nowhere.to_be.found"}, "nowhere.to_be.found is not loaded"),
+    ],
+)
+def test_what_cannot_be_applied_is_refused_by_name(
+    url: str, settings: Settings, standin: Path, change: dict[str, Any], problem: str
+) -> None:
+    """Rather than left out in silence."""
+    content = yaml.safe_load(standin.read_text(encoding="utf-8"))
+    content["deployments"][0] |= change
+    standin.write_text(yaml.safe_dump(content), encoding="utf-8")
+    with pytest.raises(StackError, match=problem):
+        bootstrap(url, settings, file=standin)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    """With what to do about it."""
+    with pytest.raises(StackError, match=r"There is no .*prefect\.yaml\. Run fulcrum in the folder"):
+        declared(tmp_path / "prefect.yaml")

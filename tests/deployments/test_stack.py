@@ -1,0 +1,128 @@
+"""The stack as it runs: real servers and workers, started, found, shared, killed and stopped."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from deployments.bootstrap import bootstrap
+from deployments.stack import Server, api, local_stack, running
+from deployments.stack.processes import ProcessId, free_port, is_free
+from deployments.stack.server import answers
+from fulcrum.errors import StackError
+from fulcrum.settings import Settings, project_root, settings
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the processes are looked up in /proc")
+
+
+def _eventually(holds: Callable[[], bool], seconds: float = 60.0) -> bool:
+    """Wait for something that other processes bring about."""
+    end = time.monotonic() + seconds
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.1)
+    return holds()
+
+
+def _command(program: str) -> subprocess.Popen[str]:
+    """Start a program in a process of its own, as a command in another terminal would be."""
+    return subprocess.Popen(
+        [sys.executable, "-c", dedent(program)],
+        cwd=project_root(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_a_server_that_cannot_start_says_why(home: Path) -> None:
+    """The message ends with the last lines of its log, and nothing of it is left."""
+    (home / "prefect" / "prefect.db").write_bytes(b"no database" * 1000)
+    server = Server(settings(), free_port(0))
+    server.start()
+    with pytest.raises(StackError, match=r"(?s)ended as it started.*server\.log:.*DatabaseError"):
+        server.wait()
+    assert server.exit_code
+    assert is_free(server.port)
+
+
+def test_children_end_with_a_parent_that_is_killed(home: Path) -> None:
+    """SIGKILL leaves the parent no time to stop them; the kernel does it."""
+    program = """
+        import time
+        from deployments.stack import Server, Worker
+        from deployments.stack.processes import free_port
+        from fulcrum.settings import settings
+        server = Server(settings(), free_port(0))
+        worker = Worker(settings(), server.url, pool="fulcrum", limit=1)
+        server.start(), worker.start()
+        print(server.pid, worker.pid, flush=True)
+        time.sleep(600)
+    """
+    with _command(program) as parent:
+        assert parent.stdout is not None
+        children = [ProcessId.of(int(pid)) for pid in parent.stdout.readline().split()]
+        assert len(children) == 2
+        assert all(child.alive() for child in children)
+        parent.kill()
+    assert _eventually(lambda: not any(child.alive() for child in children))
+
+
+def test_a_command_without_a_server_gets_one_for_its_time(home: Path, standin: Path) -> None:
+    """Bootstrapped, on a port of its own, with the runs of this process in it; afterwards everything is as before."""
+    from prefect.client.orchestration import get_client
+
+    with api(Settings(port=0)) as url, get_client(sync_client=True) as client:
+        assert os.environ["PREFECT_API_URL"] == url
+        assert {pool.name for pool in client.read_work_pools()} == {"fulcrum", "reviews"}
+        assert bootstrap(url, settings(), file=standin)[0].name == "stand-in/daily"
+        found = running()
+        assert found is not None
+        assert (found.url, found.owner, found.lasting) == (url, os.getpid(), False)
+        from standin_of_stack_tests import stand_in
+
+        assert stand_in("here") == f"here in {Path.cwd()}"
+        assert [run.state_name for run in client.read_flow_runs()] == ["Completed"]
+    assert running() is None
+    assert not found.server.alive()
+    assert "PREFECT_API_URL" not in os.environ
+
+
+def test_a_server_that_the_environment_names_is_used_as_it_is(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is started for it, and nothing asked of it, before the command does."""
+    monkeypatch.setenv("PREFECT_API_URL", "http://prefect.example:4200/api")
+    with api() as url:
+        assert url == "http://prefect.example:4200/api"
+        assert os.environ["PREFECT_HOME"] == str(home / "prefect")
+    assert running() is None
+
+
+def test_two_commands_at_once_share_one_server(home: Path) -> None:
+    """The later one finds the first one's; the first one stops it once both are done."""
+    program = """
+        import sys
+        from deployments.stack import api, running
+        from fulcrum.settings import Settings
+        with api(Settings(port=0)) as url:
+            print(url, running().pid, running().owner, flush=True)
+            sys.stdin.read()
+    """
+    commands = [_command(program), _command(program)]
+    told = [command.stdout.readline().split() for command in commands if command.stdout]
+    assert told[0] == told[1]
+    url, server, owner = told[0]
+    first, second = sorted(commands, key=lambda command: str(command.pid) != owner)
+    assert first.stdin is not None
+    first.stdin.close()
+    assert not _eventually(lambda: first.poll() is not None, seconds=1.0)
+    assert answers(url)
+    second.communicate()
+    assert first.wait(60) == second.returncode == 0
+    assert not ProcessId.of(int(server)).alive()
+    assert running() is None
