@@ -23,8 +23,10 @@ def names() -> list[str]:
 
 def flow_of(name: str) -> Flow[..., Any]:
     """Find a process's flow; it imports Prefect. Raises UnknownProcess."""
+    from prefect import Flow  # noqa: PLC0415 - a definition is read without Prefect
+
     module = import_module(f"flows.{process(name).folder.name}.flow")
-    return next(value for value in vars(module).values() if getattr(value, "name", None) == name)
+    return next(value for value in vars(module).values() if isinstance(value, Flow) and value.name == name)
 
 
 @cache

@@ -46,7 +46,7 @@ def decide(ledger: Ledger, process: Process, review_id: str, said: Said) -> Deci
     key = process.business_key(decision.values) if decision.verdict is Verdict.APPROVE and decision.values else None
     ledger.reviews.decide(
         decision,
-        deliveries=consequences(process, dossier, decision),
+        deliveries=[*_undone(ledger, process, dossier, decision), *consequences(process, dossier, decision)],
         escalate_to=process.owner.queue,
         business_key=key,
         due=process.review.due,
@@ -85,6 +85,14 @@ def consequences(process: Process, dossier: Dossier, decision: Decision) -> Sequ
     return ()
 
 
+def _undone(ledger: Ledger, process: Process, dossier: Dossier, decision: Decision) -> Sequence[Delivery]:
+    """Undo what one target took of an outcome that another refused, before the case takes effect anew."""
+    if decision.verdict not in {Verdict.APPROVE, Verdict.REJECT}:
+        return ()
+    standing = ledger.reviews.standing_effects(dossier.case.id)
+    return reversals(process, standing, decided_by=decision.reviewer, note="refused elsewhere; decided anew")
+
+
 def reopen(ledger: Ledger, process: Process, case_id: str, *, by: str, reason: str) -> int:
     """Put a finished case back before a person and undo its effects; return how many are undone.
 
@@ -116,23 +124,40 @@ def corrections_of(proposed: Json, decided: Json) -> dict[str, dict[str, Any]]:
 
 
 def _values(process: Process, dossier: Dossier, said: Said) -> tuple[Json | None, dict[str, dict[str, Any]]]:
+    changes = said.changes or {}
     if said.verdict is Verdict.REPAIR:
         before = dossier.case.input
-        mended = _valid(process.case, dossier.review.id, before | (said.changes or {}))
+        mended = _valid(process.case, dossier.review.id, before, changes)
         return mended, corrections_of(before, mended)
     if said.verdict is not Verdict.APPROVE:
         return None, {}
     proposed = dossier.proposal.values if dossier.proposal else {}
-    blank = dict.fromkeys(process.outcome.model_fields) if not proposed else {}
-    start = {} if dossier.review.kind is ReviewKind.AUDIT and said.changes else blank | proposed
-    final = _valid(process.outcome, dossier.review.id, start | (said.changes or {}))
+    # Who audits has not seen the proposal, so nothing of it can be meant by what they leave out.
+    seen = {} if dossier.review.kind is ReviewKind.AUDIT else proposed
+    final = _valid(process.outcome, dossier.review.id, seen or dict.fromkeys(process.outcome.model_fields), changes)
     missing = [name for name in process.review.required if final.get(name) is None]
     if missing:
         _refuse(dossier.review.id, f"{', '.join(missing)} must be filled in before it is approved")
-    return final, corrections_of(proposed, final)
+    return final, corrections_of(_as_written(process.outcome, proposed, final), final)
 
 
-def _valid(model: type[BaseModel], review_id: str, values: Json) -> Json:
+def _as_written(model: type[BaseModel], proposed: Json, final: Json) -> Json:
+    """Give the proposal with what means the same written the same: 5.90 in a form's 5.9 is no correction."""
+    try:
+        meant, decided = model.model_validate(proposed), model.model_validate(final)
+    except ValidationError:
+        return proposed
+    return {
+        name: final[name] if name in final and getattr(meant, name) == getattr(decided, name) else value
+        for name, value in proposed.items()
+    }
+
+
+def _valid(model: type[BaseModel], review_id: str, before: Json, changes: Json) -> Json:
+    unknown = [name for name in changes if name not in model.model_fields]
+    if unknown:
+        _refuse(review_id, f"{', '.join(unknown)} is no field here; the fields are {', '.join(model.model_fields)}")
+    values = before | changes
     kept = {name: value for name, value in values.items() if value is not None or _takes_none(model, name)}
     try:
         return model.model_validate(kept).model_dump(mode="json")

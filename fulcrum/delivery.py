@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from fulcrum.cases import Delivery, Receipt
 from fulcrum.errors import DeliveryFailed, DeliveryRefused, FulcrumError
 from fulcrum.ledger import Ledger, Parcel, Result
+from fulcrum.ledger.journal import chunked
 from fulcrum.process import Process
 
 PAUSES = (0.2, 0.8)
@@ -39,12 +40,13 @@ def deliver_due(
     """
     began = ledger.store.now()
     results: list[Result] = []
-    while parcel := ledger.outbox.claim(process.name, before=began, case_ids=case_ids):
-        started = ledger.store.now()
-        came = _hand_over(process, targets, parcel)
-        policy = process.review
-        ledger.outbox.record(parcel, came, run_id=run_id, queue=policy.queue, due=policy.due, started_at=started)
-        results.extend(came)
+    for some in [None] if case_ids is None else chunked(case_ids):
+        while parcel := ledger.outbox.claim(process.name, before=began, case_ids=some):
+            started = ledger.store.now()
+            came = _hand_over(process, targets, parcel)
+            policy = process.review
+            ledger.outbox.record(parcel, came, run_id=run_id, queue=policy.queue, due=policy.due, started_at=started)
+            results.extend(came)
     return results
 
 

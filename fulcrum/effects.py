@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 
@@ -68,7 +68,7 @@ def negated(posting: Json, model: type[BaseModel]) -> Json:
 
 
 def _is_amount(annotation: Any) -> bool:
-    return annotation is Decimal or Decimal in getattr(annotation, "__args__", ())
+    return annotation is Decimal or any(_is_amount(part) for part in get_args(annotation))
 
 
 def _common(process: Process, case: Case, target: str, effect: Effect) -> Json:

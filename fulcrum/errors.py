@@ -111,8 +111,8 @@ class MasterDataUnusable(FulcrumError):
 
 
 class LedgerUnavailable(FulcrumError):
-    """The ledger at {url} cannot be reached or is locked: {reason}. Check FULCRUM_LEDGER_URL and that the database is up;
-    nothing is lost, run again when it answers."""
+    """The ledger at {url} cannot be reached or is locked: {reason}. Check FULCRUM_LEDGER_URL and that the database
+    is up; nothing is lost, run again when it answers."""
 
 
 class LedgerOutdated(FulcrumError):
@@ -145,6 +145,11 @@ class DeliveryFailed(FulcrumError):
 class TargetMisconfigured(DeliveryFailed):
     """Target {target} is not set up to take deliveries: {reason}. Nothing was delivered and nothing is lost: what waits
     stays in the outbox. Mend it, and the next run delivers."""
+
+
+class RunFailed(FulcrumError):
+    """Run {run} ended as {state}: {message} See its log in the UI or in the folder logs of FULCRUM_HOME. Running it
+    again repeats nothing that is done."""
 
 
 class StackError(FulcrumError):

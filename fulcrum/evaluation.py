@@ -71,7 +71,7 @@ class Evaluation:
     seconds: float
 
     def summary(self) -> Json:
-        """Give accuracy, share answered and count by field; accuracy is over all records that have the field's truth."""
+        """Give accuracy, share answered and count by field, over all records that have the field's truth."""
         fields: dict[str, Json] = {}
         for prediction in self.predictions:
             for name, right in prediction.correct(self.outcome).items():
@@ -137,10 +137,11 @@ def same(said: Any, true: Any) -> bool:
     """
     if said is None or true is None:
         return said is None and true is None
-    for kind in (_amount, _day):
-        left, right = kind(said), kind(true)
-        if right is not None:
-            return left == right
+    left, right = _number(said), _number(true)
+    if right is not None and (_is_amount(said) or _is_amount(true)):
+        return left == right
+    if (day := _day(true)) is not None:
+        return _day(said) == day
     return _letters(str(said)) == _letters(str(true)) if not isinstance(true, list | dict) else bool(said == true)
 
 
@@ -150,7 +151,7 @@ def _record(path: Path, number: int, line: str, process: Process) -> Record:
         truth: Mapping[str, Any] = found["truth"]
         case = process.case.model_validate({**found, "id": str(found["id"])}).model_dump(mode="json")
         return Record(case["id"], case, dict(truth))
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         reason = f"line {number} is no record with id, text and truth ({type(error).__name__})"
         raise SourceUnreadable(source=path, kind="labelled JSONL", reason=reason) from None
 
@@ -179,13 +180,17 @@ def _hear(outcome: type[BaseModel], prediction: Prediction, answer: Answer) -> l
     return []
 
 
-def _amount(value: Any) -> Decimal | None:
+def _number(value: Any) -> Decimal | None:
     try:
         number = Decimal(str(value))
     except InvalidOperation:
         return None
-    # "47110818" may be a document's number: only what has a point, or is a number to begin with, is an amount.
-    return number if not isinstance(value, str) or "." in value else None
+    return number if number.is_finite() else None
+
+
+def _is_amount(value: Any) -> bool:
+    """Tell an amount from a document's number such as 47110818: it has a point, or is a number to begin with."""
+    return not isinstance(value, str) or "." in value
 
 
 def _day(value: Any) -> date | None:

@@ -73,7 +73,7 @@ class ReviewPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tolerance:
-    """How many of a batch may fail a gate before the whole batch is refused: more than `share`, and at least `least`."""
+    """How many of a batch may fail a gate before the whole batch is refused: not more than `share`, or than `least`."""
 
     share: float = 0.20
     least: int = 5
@@ -189,7 +189,7 @@ class Process:
 
     @cached_property
     def sop_version(self) -> str:
-        """Hash the folder's code and prompts (12 hex digits), so that a record names the procedure it was made under."""
+        """Hash the folder's code and prompts (12 hex digits), so that a record names the procedure it is under."""
         files = sorted(p for p in self.folder.iterdir() if p.suffix in {".py", ".md"})
         return _digest(b"".join(p.name.encode() + b"\0" + p.read_bytes() for p in files))
 

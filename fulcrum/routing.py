@@ -108,7 +108,14 @@ def _verdict(proposal: Proposal, broken: Sequence[str], standing: Standing, *, e
         return ReasonCode.SUFFICIENT, "read exactly from the document's own data"
     if proposal.confidence is None:
         return ReasonCode.NO_CONFIDENCE, "nobody can tell how sure the AI is"
-    sure, needed = f"{proposal.confidence:.2f}", f"{standing.threshold:.2f}"
-    if proposal.confidence < standing.threshold:
-        return ReasonCode.LOW_CONFIDENCE, f"the AI is not sure enough: {sure}, needed {needed}"
-    return ReasonCode.SUFFICIENT, f"sure enough: {sure}, needed {needed}"
+    figures = _figures(proposal.confidence, standing.threshold)
+    # Asked this way round, what is not a number clears nothing.
+    if proposal.confidence >= standing.threshold:
+        return ReasonCode.SUFFICIENT, f"sure enough: {figures}"
+    return ReasonCode.LOW_CONFIDENCE, f"the AI is not sure enough: {figures}"
+
+
+def _figures(sure: float, needed: float) -> str:
+    """Write both with two digits, or with as many as it takes to tell them apart."""
+    places = next((n for n in range(2, 17) if sure == needed or f"{sure:.{n}f}" != f"{needed:.{n}f}"), 2)
+    return f"{sure:.{places}f}, needed {needed:.{places}f}"

@@ -81,9 +81,10 @@ def _refusal(run: ProcessRun, gate: Gate, result: GateResult) -> str | None:
     """Say why an outcome batch goes wholly to people, and alert; None when it does not."""
     if gate.stage is not Stage.OUTCOME or not result.exceeded(gate.tolerance):
         return None
+    process = run.process
     emit_event(
         "fulcrum.gate.failed",
-        resource={"prefect.resource.id": f"fulcrum.process.{run.process.name}", "prefect.resource.name": run.process.title},
+        resource={"prefect.resource.id": f"fulcrum.process.{process.name}", "prefect.resource.name": process.title},
         payload={"run_id": run.run_id, "gate": gate.name, "failed": len(result.failed), "total": result.total,
                  "rules": list(result.failing_rules)},
     )  # fmt: skip

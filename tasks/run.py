@@ -6,7 +6,6 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from decimal import Decimal
 from importlib import import_module
 from threading import Thread
@@ -54,16 +53,17 @@ class RunOptions(BaseModel):
 class ProcessRun:
     """One run at work. Not a dataclass: Prefect would walk through it at every task call."""
 
-    def __init__(self, process: Process, options: RunOptions, ledger: Ledger, endpoint: Endpoint, run_id: str) -> None:
+    def __init__(self, process: Process, options: RunOptions, ledger: Ledger, imports: Thread) -> None:
         self.process = process
         self.options = options
         self.ledger = ledger
-        self.endpoint = endpoint
-        self.run_id = run_id
+        self.endpoint = _endpoint(options.model or process.model)
+        self.run_id = str(flow_run.id or uuid4())
         self.standing = _standing(ledger, process)
         self.loaded: Any = process.context()
         self.targets: dict[str, Target] = {name: load_target(name) for name in process.targets}
-        self.budget = Budget(options.max_cost, ledger.runs.spent(run_id))
+        self.budget = Budget(options.max_cost, ledger.runs.spent(self.run_id))
+        self.imports = imports
         self.duplicates = 0
         self.changed_duplicates = 0
         self.began = monotonic()
@@ -78,7 +78,11 @@ class ProcessRun:
         return self.report
 
     def gate_context(self, taken: dict[str, str] | None = None) -> GateContext:
-        """Give a gate what it checks against, as of today."""
+        """Give a gate what it checks against, as of today; by then its library is imported.
+
+        Two threads that import Great Expectations at once break each other (a circular import half done).
+        """
+        self.imports.join()
         return GateContext(loaded=self.loaded, today=self.ledger.store.now().date(), taken=taken or {})
 
     def has_work(self) -> bool:
@@ -111,10 +115,13 @@ class ProcessRun:
 @contextmanager
 def process_run(process: Process, options: RunOptions) -> Iterator[ProcessRun]:
     """Begin a run and end it whatever happens: its reviews are asked for, its figures are kept, its failure is said."""
-    Thread(target=_import_heavy, daemon=True).start()
+    imports = Thread(target=_import_heavy, daemon=True)
+    imports.start()
     ledger = _ledger()
     try:
-        run = _begin(process, options, ledger)
+        run = ProcessRun(process, options, ledger, imports)
+        versions = {"sop_version": process.sop_version, "prompt_version": process.prompt_version}
+        ledger.runs.begin(run.run_id, process.name, standing=run.standing, **versions)
         try:
             yield run
         except BaseException as error:
@@ -147,15 +154,6 @@ def ahead(futures: Iterable[PrefectFuture[T]], *, batches: int) -> Iterator[T]:
         yield waiting.popleft().result()
     if failure is not None:
         raise failure
-
-
-def _begin(process: Process, options: RunOptions, ledger: Ledger) -> ProcessRun:
-    run_id = str(flow_run.id or uuid4())
-    endpoint = _endpoint(options.model or process.model)
-    run = ProcessRun(process, options, ledger, endpoint, run_id)
-    versions = {"sop_version": process.sop_version, "prompt_version": process.prompt_version}
-    ledger.runs.begin(run_id, process.name, standing=run.standing, **versions)
-    return run
 
 
 def _fail(run: ProcessRun, error: BaseException) -> None:

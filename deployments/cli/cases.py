@@ -18,14 +18,10 @@ SHOWN = 50
 def cases(process: str, *, status: Status | None = None, json: Annotated[bool, Parameter(negative="")] = False) -> None:
     """List a process's cases, the newest first, without their content.
 
-    Parameters
-    ----------
-    process
-        Name of the process, as invoice-intake.
-    status
-        Only cases of this status.
-    json
-        Print all of them as one JSON list.
+    Args:
+        process: Name of the process, as invoice-intake.
+        status: Only cases of this status.
+        json: Print all of them as one JSON list.
     """
     definition = find(process)
     with open_ledger() as ledger:
@@ -44,12 +40,9 @@ def cases(process: str, *, status: Status | None = None, json: Annotated[bool, P
 def case(case_id: str, *, json: Annotated[bool, Parameter(negative="")] = False) -> None:
     """Show one case's whole history: what came, what was proposed, what was decided, what was delivered.
 
-    Parameters
-    ----------
-    case_id
-        The case's id, its beginning, or the id it has at its source.
-    json
-        Print it as one JSON object.
+    Args:
+        case_id: The case's id, its beginning, or the id it has at its source.
+        json: Print it as one JSON object.
     """
     with open_ledger() as ledger:
         history = ledger.reading.history(ledger.reading.find(case_id))

@@ -21,12 +21,9 @@ if TYPE_CHECKING:
 def reviews(process: str | None = None, *, json: Annotated[bool, Parameter(negative="")] = False) -> None:
     """List the open reviews, the oldest first.
 
-    Parameters
-    ----------
-    process
-        Only this process's.
-    json
-        Print them as one JSON list.
+    Args:
+        process: Only this process's.
+        json: Print them as one JSON list.
     """
     name = find(process).name if process else None
     with open_ledger() as ledger:
@@ -51,18 +48,12 @@ def decide(
 ) -> None:
     """Decide a review; approving and rejecting deliver at once.
 
-    Parameters
-    ----------
-    review_id
-        The review's id, or the case's, or the beginning of either.
-    verdict
-        approve, reject or escalate; for a quarantined case repair or discard.
-    reviewer
-        The name of the person who decides.
-    note
-        Why; a rejection needs it.
-    set
-        Corrections as field=value; an empty value empties the field.
+    Args:
+        review_id: The review's id, or the case's, or the beginning of either.
+        verdict: approve, reject or escalate; for a quarantined case repair or discard.
+        reviewer: The name of the person who decides.
+        note: Why; a rejection needs it.
+        set: Corrections as field=value; an empty value empties the field.
     """
     from fulcrum.deciding import Said  # noqa: PLC0415
     from fulcrum.deciding import decide as record  # noqa: PLC0415
@@ -83,14 +74,10 @@ def decide(
 def reopen(case_id: str, *, by: str, reason: str) -> None:
     """Reverse what a finished case has done, by a delivery of its own, and put it back in review.
 
-    Parameters
-    ----------
-    case_id
-        The case's id, its beginning, or the id it has at its source.
-    by
-        The name of the person who reopens it.
-    reason
-        Why.
+    Args:
+        case_id: The case's id, its beginning, or the id it has at its source.
+        by: The name of the person who reopens it.
+        reason: Why.
     """
     from fulcrum.deciding import reopen as record  # noqa: PLC0415
 
@@ -105,14 +92,10 @@ def reopen(case_id: str, *, by: str, reason: str) -> None:
 def release(process: str, *, by: str, reason: str) -> None:
     """Put back the sound cases that were quarantined only because their batch was refused.
 
-    Parameters
-    ----------
-    process
-        Name of the process.
-    by
-        The name of the person who releases them.
-    reason
-        Why it is safe.
+    Args:
+        process: Name of the process.
+        by: The name of the person who releases them.
+        reason: Why it is safe.
     """
     definition = find(process)
     with open_ledger() as ledger:
@@ -125,9 +108,10 @@ def _take_effect(ledger: Ledger, process: Process, case_id: str) -> None:
     from deployments.stack import api  # noqa: PLC0415
 
     with api(say=say):
+        from tasks.review import publish, resolve  # noqa: PLC0415
+
         from blocks import load_target  # noqa: PLC0415
         from fulcrum.delivery import deliver_due  # noqa: PLC0415
-        from tasks.review import publish, resolve  # noqa: PLC0415
 
         targets = {name: load_target(name) for name in process.targets}
         for result in deliver_due(ledger, process, targets, case_ids=[case_id]):

@@ -26,18 +26,12 @@ def evaluate(
 ) -> None:
     """Run the AI step over records whose truth is known, without touching the ledger.
 
-    Parameters
-    ----------
-    process
-        Name of the process, as invoice-intake.
-    dataset
-        A JSONL file of records with id, text and truth.
-    predictions
-        Write what was said to this file, a record a line.
-    model
-        Name of a model-endpoint block; the process's own when left out.
-    json
-        Print the figures as one line of JSON.
+    Args:
+        process: Name of the process, as invoice-intake.
+        dataset: A JSONL file of records with id, text and truth.
+        predictions: Write what was said to this file, a record a line.
+        model: Name of a model-endpoint block; the process's own when left out.
+        json: Print the figures as one line of JSON.
     """
     definition = find(process)
     records = load(dataset, definition)

@@ -12,12 +12,9 @@ from fulcrum.settings import settings
 def serve(*, port: int = 8321, host: str = "127.0.0.1") -> None:
     """Serve the embedded model as an OpenAI-compatible endpoint until Ctrl-C.
 
-    Parameters
-    ----------
-    port
-        The port to listen on.
-    host
-        The address to listen on; this machine alone by default.
+    Args:
+        port: The port to listen on.
+        host: The address to listen on; this machine alone by default.
     """
     import uvicorn  # noqa: PLC0415 - only this command needs a server
 
@@ -28,10 +25,8 @@ def serve(*, port: int = 8321, host: str = "127.0.0.1") -> None:
 def check(block: str = "default") -> None:
     """Ask an endpoint once: price, latency, JSON schema, where confidence comes from.
 
-    Parameters
-    ----------
-    block
-        Name of the model-endpoint block.
+    Args:
+        block: Name of the model-endpoint block.
     """
     from fulcrum.ai.check import check as ask  # noqa: PLC0415 - the OpenAI client takes a second
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from deployments.cli.display import out, print_json, say, table
-from fulcrum.errors import FulcrumError, UsageError
+from fulcrum.errors import RunFailed, UsageError
 
 if TYPE_CHECKING:
     from fulcrum.ledger import Ledger
@@ -30,20 +30,13 @@ def run(
 ) -> None:
     """Run a process in the foreground over a source.
 
-    Parameters
-    ----------
-    process
-        Name of the process, as invoice-intake.
-    source
-        A .jsonl, .csv, .txt or .pdf file, a folder, a glob in quotes, or - for JSON lines on standard input.
-    limit
-        Take in at most so many new cases.
-    max_cost
-        Spend at most so much on AI; what that does not cover goes to people.
-    model
-        Name of another model-endpoint block than the process's own.
-    json
-        Print the run's report as one line of JSON on standard output.
+    Args:
+        process: Name of the process, as invoice-intake.
+        source: A .jsonl, .csv, .txt or .pdf file, a folder, a glob in quotes, or - for JSON lines on standard input.
+        limit: Take in at most so many new cases.
+        max_cost: Spend at most so much on AI; what that does not cover goes to people.
+        model: Name of another model-endpoint block than the process's own.
+        json: Print the run's report as one line of JSON on standard output.
     """
     from flows.registry import process as find  # noqa: PLC0415 - see deployments/cli/__init__.py
 
@@ -104,14 +97,8 @@ def _on_a_worker(name: str) -> str:
 
     flow_run: Any = run_deployment(f"{name}/{name}", timeout=None, poll_interval=1)
     if not flow_run.state.is_completed():
-        problem = f"The run {flow_run.name} ended as {flow_run.state.name}: {flow_run.state.message}"
-        raise RunFailed(problem=problem)
+        raise RunFailed(run=flow_run.name, state=flow_run.state.name, message=flow_run.state.message)
     return str(flow_run.id)
-
-
-class RunFailed(FulcrumError):
-    """{problem}
-    See the run in the UI, its logs under FULCRUM_HOME/logs. Running it again repeats nothing that is done."""
 
 
 def _say_where(ui: str, waiting: int, *, lasting: bool) -> None:

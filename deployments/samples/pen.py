@@ -26,9 +26,7 @@ class Pen:
         self._faces = _FACES[font]
         self.accent = accent
 
-    def write(  # noqa: PLR0913 - a line of print has a place, a text and a look
-        self, x: float, y: float, text: str, size: float = 9.5, *, bold: bool = False, ink: str = INK
-    ) -> None:
+    def write(self, x: float, y: float, text: str, size: float = 9.5, *, bold: bool = False, ink: str = INK) -> None:
         """Write from `x` to the right; what stands side by side is read as one line."""
         # Not drawString: it ends each string with a line break, which readers of the text then see.
         line = self._canvas.beginText(x, HEIGHT - y)
@@ -37,7 +35,7 @@ class Pen:
         line.textOut(text)
         self._canvas.drawText(line)
 
-    def write_right(  # noqa: PLR0913 - the same
+    def write_right(
         self, x: float, y: float, text: str, size: float = 9.5, *, bold: bool = False, ink: str = INK
     ) -> None:
         """Write so that the text ends at `x`."""
@@ -57,7 +55,7 @@ class Pen:
         self._canvas.setLineWidth(width)
         self._canvas.line(left, HEIGHT - y, right, HEIGHT - y)
 
-    def box(  # noqa: PLR0913 - a rectangle has four measures and a colour
+    def box(
         self, x: float, y: float, width: float, height: float, *, ink: str | None = None, tint: float = 1.0
     ) -> None:
         """Fill a rectangle whose upper left corner is (x, y); `tint` below 1 mixes the ink with white."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,6 +15,9 @@ from deployments.stack.record import Home, Record
 from deployments.stack.server import Server
 from fulcrum.settings import Settings
 from fulcrum.settings import settings as read_settings
+
+HAND_OVER = 10.0
+"""Seconds that a command waits at its end for its last events and logs to reach the server."""
 
 _POLL = 0.2
 
@@ -40,6 +44,7 @@ def api(settings: Settings | None = None, *, say: Callable[[str], None] = lambda
                 if record is None:
                     record = _start(chosen, home, stack, user, say)
             stack.enter_context(applied({**stack_variables(chosen, record.url), **QUIET}))
+            stack.callback(_hand_over)
             yield record.url
 
 
@@ -68,6 +73,19 @@ def _start(settings: Settings, home: Home, stack: ExitStack, user: IO[bytes], sa
     record = record_of(server, lasting=False)
     home.write(record)
     return record
+
+
+def _hand_over() -> None:
+    """Let Prefect's background threads send what they still hold of this process's states, events and logs.
+
+    They would do it as the interpreter ends, when a temporary server is gone.
+    """
+    if "prefect.events.worker" in sys.modules:
+        from prefect.events.worker import EventsWorker  # noqa: PLC0415 - only where it was imported before
+        from prefect.logging.handlers import APILogWorker  # noqa: PLC0415 - the same
+
+        EventsWorker.drain_all(timeout=HAND_OVER)
+        APILogWorker.drain_all(timeout=HAND_OVER)
 
 
 def _stop(home: Home, server: Server, user: IO[bytes], say: Callable[[str], None]) -> None:

@@ -53,27 +53,31 @@ class Invoice(BaseModel):
         description="invoice: asks for payment. credit_note: gives money back. receipt: paid at once, over the counter."
     )
     supplier_name: Name | None = Field(
-        description="The company that issued the document, as printed. Labels: supplier, seller, vendor, from, Verkäufer."
+        description="The company that issued the document, as printed."
+        " Labels: supplier, seller, vendor, from, Verkäufer."
     )
     document_number: Identifier | None = Field(
         default=None,
-        description="The supplier's number of the document. Labels: invoice number, invoice no, credit note no, receipt no,"
-        " document no, bill no, Rechnungsnummer, Rechnung Nr, facture n°.",
+        description="The supplier's number of the document. Labels: invoice number, invoice no, credit note no,"
+        " receipt no, document no, bill no, Rechnungsnummer, Rechnung Nr, facture n°.",
     )
     issued_on: date | None = Field(
         description="The day the document was issued. Labels: invoice date, date of issue, date, Rechnungsdatum, Datum."
     )
     due_on: date | None = Field(
-        default=None, description="The day by which it is to be paid. Labels: due date, payable by, Fälligkeit, zahlbar bis."
+        default=None,
+        description="The day by which it is to be paid. Labels: due date, payable by, Fälligkeit, zahlbar bis.",
     )
     purchase_order: Identifier | None = Field(
-        default=None, description="The buyer's order number. Labels: purchase order, PO number, your order, Bestellnummer."
+        default=None,
+        description="The buyer's order number. Labels: purchase order, PO number, your order, Bestellnummer.",
     )
     iban: Iban | None = Field(default=None, description="The account to pay to, without spaces. Labels: IBAN, account.")
     currency: Currency | None = Field(description="ISO 4217 code of the amounts. Labels: currency, Währung.")
     net: Money | None = Field(
         default=None,
-        description="The sum before tax. Labels: net, net amount, subtotal, total excluding tax, taxable amount, Nettobetrag.",
+        description="The sum before tax."
+        " Labels: net, net amount, subtotal, total excluding tax, taxable amount, Nettobetrag.",
     )
     tax: Money | None = Field(
         default=None, description="The sum of all taxes. Labels: tax, VAT, GST, sales tax, Umsatzsteuer, MwSt, TVA."
@@ -101,10 +105,10 @@ class ErpPosting(BaseModel):
     purchase_order: str | None
     iban: str | None
     currency: str | None
-    net: Decimal | None
-    tax: Decimal | None
-    rounding: Decimal | None
-    total: Decimal | None
+    net: Money | None
+    tax: Money | None
+    rounding: Money | None
+    total: Money | None
 
 
 SupplierDocument.model_rebuild()

@@ -6,16 +6,18 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from time import monotonic
 
 from fulcrum.ai.budget import Budget
 from fulcrum.ai.confidence import agreement, consensus, field_confidence, overall
 from fulcrum.ai.conversation import Conversation
 from fulcrum.ai.endpoint import Endpoint
 from fulcrum.ai.judge import judge, repair
-from fulcrum.ai.prices import estimate, model_call
+from fulcrum.ai.prices import cost, estimate, model_call
 from fulcrum.ai.prompt import request
 from fulcrum.ai.question import Answer, Question
 from fulcrum.cases import Batch, Case, Json, ModelCall, Proposal, Status
+from fulcrum.errors import LeaseLost
 from fulcrum.ledger import Ledger
 from fulcrum.process import Process
 
@@ -74,6 +76,8 @@ class Inquiry:
         asked = [case for case in cases if self._process.known(case.input) is None]
         self._recall([question for case in asked for question in self._questions(case)])
         if self._waiting:
+            # An answer without a price would be paid and could not be recorded, so none is asked for.
+            cost(self._endpoint, 0, 0)
             with Conversation(self._endpoint) as conversation:
                 self._converse(conversation)
         unusable = {
@@ -116,12 +120,13 @@ class Inquiry:
 
     def _converse(self, conversation: Conversation) -> None:
         self._feed(conversation)
+        renewed = monotonic()
         while self._waiting or conversation.outstanding:
-            answers = conversation.arrivals(timeout=RENEW_SECONDS)
-            if answers:
-                self._take(answers)
-            elif conversation.outstanding:
+            self._take(conversation.arrivals(timeout=RENEW_SECONDS))
+            # Answers renew the cases that they are about; those still waiting for their turn need it as well.
+            if monotonic() - renewed >= RENEW_SECONDS:
                 self._ledger.leases.renew(self._batch)
+                renewed = monotonic()
             self._feed(conversation)
 
     def _feed(self, conversation: Conversation) -> None:
@@ -193,7 +198,7 @@ class Inquiry:
             proposals.append(self._proposal(case_id, "ai", values, confidence, fields, dialogue.model))
         return proposals
 
-    def _proposal(  # noqa: PLR0913 - a proposal's own fields
+    def _proposal(
         self,
         case_id: str,
         kind: str,
@@ -217,4 +222,9 @@ class Inquiry:
     def _record(self, calls: Sequence[ModelCall], proposals: Sequence[Proposal]) -> None:
         if calls or proposals:
             keys = {proposal.case_id: self._process.business_key(proposal.values) for proposal in proposals}
-            self._ledger.work.record(self._batch, calls, proposals, keys)
+            try:
+                self._ledger.work.record(self._batch, calls, proposals, keys)
+            except LeaseLost:
+                # The answers are paid; who holds the cases now finds them.
+                self._ledger.work.record(self._batch, calls, [], {})
+                raise

@@ -109,6 +109,8 @@ def apply(
     With `lease` each case must still be held under its token; the lease is renewed where `hold`, and ends where the
     case is no longer open. Raises CaseNotFound, LeaseLost or IllegalTransition.
     """
+    if not changes:
+        return {}
     cases = _standing(tx, [change.case_id for change in changes])
     if lease is not None:
         _hold(lease, cases)

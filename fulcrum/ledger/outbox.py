@@ -14,6 +14,7 @@ from fulcrum.cases import Delivery, Effect, Json, ReasonCode, Receipt, ReviewKin
 from fulcrum.errors import FulcrumError, LeaseLost
 from fulcrum.ledger.journal import IN_A_STATEMENT, LEASE, Change, apply, content_row, read_contents
 from fulcrum.ledger.review_rows import open_reviews
+from fulcrum.ledger.states import TRANSITIONS
 from fulcrum.ledger.store import Store
 from fulcrum.ledger.tables import CaseRow, ContentRow, DeliveryRow
 
@@ -104,10 +105,11 @@ class Outbox:
             _hold(tx, parcel)
             for result in results:
                 _settle(tx, result, now)
-            complete = _complete(tx, results)
-            changes = [_change(result, started_at, last=result in complete) for result in results]
+            transitions = _transitions(tx, results)
+            changes = [_change(result, started_at, transitions[result.delivery.key]) for result in results]
             apply(tx, changes, now=now, run_id=run_id)
-            refused = [_returned(result, queue) for result in results if _goes_back(result)]
+            _cancel_outdated(tx, results, now)
+            refused = [_returned(result, queue) for result in results if transitions[result.delivery.key] == "return"]
             open_reviews(tx, parcel.process, refused, now=now, due=due)
 
     def unreceipted(self, process: str, older_than: datetime) -> list[Delivery]:
@@ -144,12 +146,12 @@ def post(tx: Connection, deliveries: Sequence[Delivery], *, now: datetime) -> No
 
 
 def delivered_effects(tx: Connection, case_id: str) -> list[Delivery]:
-    """Read the effects of a case that stand in a target: delivered and not reversed."""
-    rows = tx.execute(
-        select(DeliveryRow).where(DeliveryRow.case_id == case_id, DeliveryRow.state == DELIVERED)
-    ).mappings().all()  # fmt: skip
+    """Read the effects of a case that stand in a target: delivered, and neither reversed nor about to be."""
+    query = select(DeliveryRow).where(DeliveryRow.case_id == case_id, DeliveryRow.state.in_([DELIVERED, PENDING]))
+    rows = tx.execute(query.order_by(DeliveryRow.created_at, DeliveryRow.key)).mappings().all()
     reversed_keys = {row["reverses"] for row in rows}
-    standing = [row for row in rows if row["effect"] != Effect.REVERSAL and row["key"] not in reversed_keys]
+    delivered = [row for row in rows if row["state"] == DELIVERED and row["effect"] != Effect.REVERSAL]
+    standing = [row for row in delivered if row["key"] not in reversed_keys]
     return list(_deliveries(tx, standing))
 
 
@@ -203,45 +205,73 @@ def _goes_back(result: Result) -> bool:
     return result.receipt is None and result.final and result.delivery.effect is Effect.POSTING
 
 
-def _complete(tx: Connection, results: Sequence[Result]) -> list[Result]:
-    """Find the results that complete their case: the last receipt where no target is still to come."""
-    last = {result.delivery.case_id: result for result in results if result.receipt is not None}
-    query = select(DeliveryRow.case_id).where(DeliveryRow.case_id.in_(list(last)), DeliveryRow.state == PENDING)
-    waiting = set(tx.execute(query).scalars())
-    return [result for case_id, result in last.items() if case_id not in waiting]
+def _transitions(tx: Connection, results: Sequence[Result]) -> dict[str, str]:
+    """Say what each result does to its case, by the delivery's key.
+
+    Of a case's results in one parcel one refusal sends it back, or the last receipt completes it where no target is
+    still to come. What comes of a case that a person has in hand by now is only noted.
+    """
+    case_ids = {result.delivery.case_id for result in results}
+    found = tx.execute(select(CaseRow.id, CaseRow.status).where(CaseRow.id.in_(case_ids)))
+    waits = {case_id for case_id, status in found if status in TRANSITIONS["deliver"]}
+    pending = select(DeliveryRow.case_id).where(DeliveryRow.case_id.in_(case_ids), DeliveryRow.state == PENDING)
+    unfinished = set(tx.execute(pending).scalars())
+    effects = [r for r in results if r.delivery.case_id in waits and r.delivery.effect is not Effect.REVERSAL]
+    refused = {r.delivery.case_id: r for r in effects if _goes_back(r)}
+    complete = {r.delivery.case_id: r for r in effects if r.receipt and r.delivery.case_id not in unfinished}
+    kept = [r for r in effects if r.delivery.case_id not in refused]
+    return (
+        {r.delivery.key: "note" for r in results}
+        | {r.delivery.key: "fail_delivery" for r in kept if r.receipt is None}
+        | {r.delivery.key: "deliver" for case_id, r in complete.items() if case_id not in refused}
+        | {r.delivery.key: "return" for r in refused.values()}
+    )
 
 
-def _change(result: Result, started_at: datetime, *, last: bool) -> Change:
+def _cancel_outdated(tx: Connection, results: Sequence[Result], now: datetime) -> None:
+    """Withdraw what other targets have not taken yet of an outcome that one of them refused; it is decided anew."""
+    newest = select(CaseRow.revision).where(CaseRow.id == DeliveryRow.case_id).scalar_subquery()
+    outdated = (
+        DeliveryRow.case_id.in_({result.delivery.case_id for result in results}),
+        DeliveryRow.state == PENDING,
+        DeliveryRow.effect == Effect.POSTING.value,
+        DeliveryRow.revision < newest,
+        or_(DeliveryRow.lease_until.is_(None), DeliveryRow.lease_until <= now),
+    )
+    tx.execute(update(DeliveryRow).where(*outdated).values(state=CANCELLED))
+
+
+def _change(result: Result, started_at: datetime, transition: str) -> Change:
     delivery = result.delivery
     facts: Json = {"key": delivery.key, "effect": delivery.effect, "target": delivery.target}
     sets: Json = {}
     if result.receipt is not None:
         facts |= {"receipt": result.receipt.reference, "repeated": result.receipt.repeated}
-        transition, activity = ("deliver" if last else "note"), "deliver"
-    elif _goes_back(result):
+    else:
         facts |= {"error": str(result.error)}
-        transition, activity = "return", "deliver: refused"
+    if transition == "return":
         sets = {
             "route": Route.REVIEW.value,
             "reason_code": ReasonCode.REFUSED.value,
             "reason": str(result.error),
             "revision": delivery.revision + 1,
         }
-    else:
-        facts |= {"error": str(result.error)}
-        transition, activity = "fail_delivery", "deliver: failed"
-    if delivery.effect is Effect.REVERSAL:
-        transition = "note"
     return Change(
         case_id=delivery.case_id,
         transition=transition,
-        activity=activity,
+        activity=_activity(result),
         resource="system",
         actor=delivery.target,
         started_at=started_at,
         facts=facts,
         sets=sets,
     )
+
+
+def _activity(result: Result) -> str:
+    if result.receipt is not None:
+        return "deliver"
+    return "deliver: refused" if _goes_back(result) else "deliver: failed"
 
 
 def _returned(result: Result, queue: str) -> Routing:

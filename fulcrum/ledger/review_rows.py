@@ -53,5 +53,5 @@ def _numbers(tx: Connection, case_ids: Sequence[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for chunk in chunked(case_ids):
         query = select(ReviewRow.case_id, func.max(ReviewRow.number)).where(ReviewRow.case_id.in_(chunk))
-        found.update({case_id: number for case_id, number in tx.execute(query.group_by(ReviewRow.case_id))})
+        found.update(tx.execute(query.group_by(ReviewRow.case_id)).tuples().all())
     return found

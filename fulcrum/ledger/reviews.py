@@ -162,11 +162,18 @@ class Reviews:
             blank: Json = {"route": None, "reason_code": None, "reason": None}
             changes = [
                 Change(
-                    case_id=case_id, transition="release", activity="release", resource="human", actor=by, started_at=now,
-                    kind="note", content={"reason": reason}, sets=blank,
+                    case_id=case_id,
+                    transition="release",
+                    activity="release",
+                    resource="human",
+                    actor=by,
+                    started_at=now,
+                    kind="note",
+                    content={"reason": reason},
+                    sets=blank,
                 )
                 for _, case_id in rows
-            ]  # fmt: skip
+            ]
             if changes:
                 apply(tx, changes, now=now)
             for chunk in chunked(review_id for review_id, _ in rows):

@@ -43,7 +43,7 @@ class Work:
             return read_proposals(tx, case_ids)
 
     def keys_taken(self, process: str, keys: Iterable[str]) -> dict[str, str]:
-        """Say which business keys a case with an effect, or one that may soon have it, holds already, and which case."""
+        """Say which business keys are held by a case that has its effect or will have it, and by which."""
         holding = [Status.CLEARED, Status.APPROVED, Status.DELIVERED, Status.DELIVERY_FAILED]
         taken: dict[str, str] = {}
         with self._store.read() as tx:
@@ -207,7 +207,7 @@ def _revisions(tx: Connection, case_ids: Sequence[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for chunk in chunked(case_ids):
         query = select(CaseRow.id, CaseRow.revision).where(CaseRow.id.in_(chunk))
-        found.update({case_id: revision for case_id, revision in tx.execute(query)})
+        found.update(tx.execute(query).tuples().all())
     return found
 
 

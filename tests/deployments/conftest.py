@@ -1,28 +1,34 @@
-"""A home whose Prefect database is migrated already, because that takes as long as everything else in a start."""
+"""What the tests of the stack share: a home of their own, and a small flow to deploy."""
 
 from __future__ import annotations
 
-import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from deployments.stack import Server
-from deployments.stack.processes import free_port
-from fulcrum.settings import Settings
-
 STANDIN = '''
 from pathlib import Path
 
-from prefect import flow
+from prefect import flow, get_run_logger, task
+from prefect.events import emit_event
+
+
+@task
+def look() -> str:
+    """Tell the working folder."""
+    return str(Path.cwd())
 
 
 @flow(name="stand-in")
 def stand_in(note: str = "nothing") -> str:
     """Say where it runs."""
-    return f"{note} in {Path.cwd()}"
+    said = f"{note} in {look()}"
+    get_run_logger().info("the last line")
+    emit_event("stand-in.said", resource={"prefect.resource.id": "stand-in"})
+    print(said)
+    return said
 '''
 
 DECLARED = """
@@ -42,28 +48,13 @@ deployments:
 """
 
 
-@pytest.fixture(scope="session")
-def migrated_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a home that a server has started on once."""
-    home = tmp_path_factory.mktemp("migrated")
-    server = Server(Settings(home=home), free_port(0))
-    try:
-        server.start()
-        server.wait()
-    finally:
-        server.stop()
-    return home
-
-
 @pytest.fixture
-def home(migrated_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(make_home: Callable[[Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give a home of the test's own that FULCRUM_HOME names, and no Prefect server that the environment names."""
-    folder = tmp_path / "home"
-    shutil.copytree(migrated_home / "prefect", folder / "prefect")
-    monkeypatch.setenv("FULCRUM_HOME", str(folder))
+    monkeypatch.setenv("FULCRUM_HOME", str(tmp_path / "home"))
     for name in ("FULCRUM_LEDGER_URL", "PREFECT_API_URL"):
         monkeypatch.delenv(name, raising=False)
-    return folder
+    return make_home(tmp_path / "home")
 
 
 @pytest.fixture

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
 from deployments.bootstrap import bootstrap
-from deployments.stack import Server, api, local_stack, running
+from deployments.stack import Server, api, running
 from deployments.stack.processes import ProcessId, free_port, is_free
 from deployments.stack.server import answers
 from fulcrum.errors import StackError
@@ -75,7 +77,7 @@ def test_children_end_with_a_parent_that_is_killed(home: Path) -> None:
 
 
 def test_a_command_without_a_server_gets_one_for_its_time(home: Path, standin: Path) -> None:
-    """Bootstrapped, on a port of its own, with the runs of this process in it; afterwards everything is as before."""
+    """Bootstrapped, on a port of its own; when it is gone, its database has all that the run said to the last word."""
     from prefect.client.orchestration import get_client
 
     with api(Settings(port=0)) as url, get_client(sync_client=True) as client:
@@ -89,6 +91,10 @@ def test_a_command_without_a_server_gets_one_for_its_time(home: Path, standin: P
 
         assert stand_in("here") == f"here in {Path.cwd()}"
         assert [run.state_name for run in client.read_flow_runs()] == ["Completed"]
+    with closing(sqlite3.connect(home / "prefect" / "prefect.db")) as database:
+        assert database.execute("SELECT state_name FROM task_run").fetchall() == [("Completed",)]
+        assert database.execute("SELECT count(*) FROM log WHERE message = 'the last line'").fetchone() == (1,)
+        assert database.execute("SELECT count(*) FROM events WHERE event = 'stand-in.said'").fetchone() == (1,)
     assert running() is None
     assert not found.server.alive()
     assert "PREFECT_API_URL" not in os.environ
@@ -113,16 +119,19 @@ def test_two_commands_at_once_share_one_server(home: Path) -> None:
             print(url, running().pid, running().owner, flush=True)
             sys.stdin.read()
     """
-    commands = [_command(program), _command(program)]
-    told = [command.stdout.readline().split() for command in commands if command.stdout]
-    assert told[0] == told[1]
-    url, server, owner = told[0]
-    first, second = sorted(commands, key=lambda command: str(command.pid) != owner)
-    assert first.stdin is not None
-    first.stdin.close()
-    assert not _eventually(lambda: first.poll() is not None, seconds=1.0)
-    assert answers(url)
-    second.communicate()
-    assert first.wait(60) == second.returncode == 0
+    with _command(program) as one, _command(program) as other:
+        assert one.stdout is not None
+        assert other.stdout is not None
+        told = one.stdout.readline().split()
+        assert other.stdout.readline().split() == told
+        url, server, owner = told
+        first, second = (one, other) if str(one.pid) == owner else (other, one)
+        assert first.stdin is not None
+        first.stdin.close()
+        assert not _eventually(lambda: first.poll() is not None, seconds=1.0)
+        assert answers(url)
+        assert second.stdin is not None
+        second.stdin.close()
+        assert (first.wait(60), second.wait(60)) == (0, 0)
     assert not ProcessId.of(int(server)).alive()
     assert running() is None

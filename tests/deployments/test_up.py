@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -65,11 +64,10 @@ def _proxy(asked: list[str]) -> socket.socket:
 
 
 @pytest.fixture(scope="module")
-def terminal(migrated_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
+def terminal(make_home: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
     """Run `up` for this module's tests, with every request to another machine going to a proxy that notes it."""
     folder = tmp_path_factory.mktemp("up")
-    settings = Settings(home=folder / "home", port=free_port(0))
-    shutil.copytree(migrated_home / "prefect", settings.home / "prefect")
+    settings = Settings(home=make_home(folder / "home"), port=free_port(0))
     asked: list[str] = []
     proxy = _proxy(asked)
     outside = f"http://{HOST}:{proxy.getsockname()[1]}"

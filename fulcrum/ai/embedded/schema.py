@@ -117,6 +117,8 @@ class _Reader:
         if kinds == "array":
             items = schema.get("items") if not schema.get("prefixItems") else schema["prefixItems"][0]
             return Node(name, "array", description, items=self.node(name, items, trail), limits=limits)
+        if kinds == "string" and _only_decimals(str(schema.get("pattern") or "")):
+            return Node(name, "number", description, decimal=True, limits=limits)
         if kinds in _SCALARS:
             return Node(name, str(kinds), description, format=str(schema.get("format") or ""), limits=limits)
         return Node(name, "null" if kinds == "null" else "any", description, nullable=True)
@@ -133,6 +135,16 @@ _KEYWORDS = (
     " uniqueItems"
 )
 _LIMITS = frozenset(_KEYWORDS.split())
+
+
+@lru_cache(maxsize=256)
+def _only_decimals(pattern: str) -> bool:
+    """Tell whether a string's pattern lets decimal numbers pass and no words: such a string is a number in writing."""
+    try:
+        matches = re.compile(pattern).search
+    except re.error:
+        return False
+    return all(map(matches, ("0.00", "1.5", "1234.56"))) and not any(map(matches, ("", "A", "A1", "1.5x", "2026-01-31")))
 
 
 def _merge(left: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:

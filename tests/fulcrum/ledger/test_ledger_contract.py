@@ -177,7 +177,7 @@ def test_a_proposal_carries_what_it_was_made_with(desk: Desk) -> None:
 
 
 def test_the_account_of_a_run_adds_up(desk: Desk) -> None:
-    """taken in + carried over = quarantined + cleared + in review + still open."""
+    """Taken in + carried over = quarantined + cleared + in review + still open."""
     desk.begin("run-0")
     desk.take_in("old", run_id="run-0")
     desk.begin("run-1")
@@ -331,7 +331,11 @@ def test_a_quarantined_case_is_a_review_too(desk: Desk) -> None:
     desk.take_in("a")
     batch = desk.claim()
     routing = Routing(
-        case_id=batch.case_ids[0], route=Route.QUARANTINED, code=ReasonCode.UNSOUND, reason="blank", kind=ReviewKind.REPAIR
+        case_id=batch.case_ids[0],
+        route=Route.QUARANTINED,
+        code=ReasonCode.UNSOUND,
+        reason="blank",
+        kind=ReviewKind.REPAIR,
     )
     desk.ledger.work.quarantine(batch, [routing], gate="documents", due=DAY, started_at=desk.clock())
     review = desk.ledger.reviews.open(PROCESS)[0]
@@ -424,8 +428,8 @@ def test_moments_keep_their_zone_and_naive_ones_are_refused(desk: Desk) -> None:
     received = desk.ledger.reading.history(case.case_ids[0]).case.received_at
     assert received == desk.clock()
     assert received.tzinfo is UTC
-    with pytest.raises(Exception, match="time zone"), desk.ledger.store.write() as tx:
-        row = {"digest": "d", "case_id": case.case_ids[0], "kind": "x", "created_at": datetime(2026, 1, 1)}  # noqa: DTZ001
+    row = {"digest": "d", "case_id": case.case_ids[0], "kind": "x", "created_at": datetime(2026, 1, 1)}  # noqa: DTZ001
+    with desk.ledger.store.read() as tx, pytest.raises(Exception, match="time zone"):
         tx.execute(insert(ContentRow), [row])
 
 
@@ -513,7 +517,9 @@ def test_queries_that_runs_repeat_use_an_index(desk: Desk) -> None:
     """What a run claims is found without reading finished work."""
     if not desk.ledger.store.sqlite:
         pytest.skip("PostgreSQL plans by table size; tiny tables are scanned")
-    query = "EXPLAIN QUERY PLAN SELECT id FROM cases WHERE process = 'p' AND open_since IS NOT NULL ORDER BY open_since, id"
+    query = (
+        "EXPLAIN QUERY PLAN SELECT id FROM cases WHERE process = 'p' AND open_since IS NOT NULL ORDER BY open_since, id"
+    )
     with desk.ledger.store.read() as tx:
         plan = " ".join(str(row) for row in tx.exec_driver_sql(query))
     assert "ix_cases_open" in plan

@@ -53,7 +53,9 @@ class CaseLife(RuleBasedStateMachine):
     @precondition(lambda self: self.status in OPEN)
     @rule()
     def claim_and_release(self) -> None:
-        self.ledger.runs.begin("other", "sample", sop_version="", prompt_version="", standing=Standing(Autonomy.SHADOW, 1))
+        self.ledger.runs.begin(
+            "other", "sample", sop_version="", prompt_version="", standing=Standing(Autonomy.SHADOW, 1)
+        )
         batch = self.ledger.leases.claim("sample", "other")
         assert batch is not None
         self.ledger.leases.release(batch)

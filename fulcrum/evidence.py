@@ -1,0 +1,131 @@
+"""What a reviewer reads above the form, in Markdown in which nothing that a document says can take effect (pure)."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Any
+
+from fulcrum.cases import Json, ReviewKind
+from fulcrum.ledger import Dossier
+from fulcrum.process import Process
+
+SHOWN_AT_MOST = 6000
+"""Characters of a source text that the form shows; two thirds of them from its beginning."""
+
+_MARKUP = re.compile(r"([!-/:-@\[-`{-~])")
+_KNOWN_AT_MOST = 200
+_QUOTE_AT_MOST = 90
+
+
+def evidence(process: Process, dossier: Dossier, problem: str | None = None) -> str:
+    """Say why the case is here, what was proposed and what else is known of it, the most important first.
+
+    `problem` is why the person's last answer was refused. An audit shows nothing of the proposal.
+    """
+    parts = [f"**Your last answer was not taken:** {escaped(problem)}"] if problem else []
+    parts.append(f"**Why it is here:** {escaped(dossier.review.reason)}")
+    if dossier.review.kind is ReviewKind.AUDIT:
+        parts.append("Fill the form in from the source text alone; it is compared with the AI's proposal afterwards.")
+    elif dossier.proposal is not None:
+        parts.append(_proposal_table(dossier))
+    parts.append("\n".join(f"- {name}: {escaped(value)}" for name, value in known(process, dossier)))
+    return "\n\n".join(parts)
+
+
+def known(process: Process, dossier: Dossier) -> list[tuple[str, str]]:
+    """List what else is known of a case: where it came from and when, and which versions proposed."""
+    review, case, proposal = dossier.review, dossier.case, dossier.proposal
+    facts = [("Source", case.external_id), ("Received", f"{case.received_at:%Y-%m-%d %H:%M} UTC")]
+    facts += [(_title(name), str(value)) for name, value in _small(process, case.input)]
+    facts += [("Due", f"{review.due_at:%Y-%m-%d %H:%M} UTC"), ("Queue", review.queue), ("Case", case.id)]
+    if proposal is not None and review.kind is not ReviewKind.AUDIT:
+        by = proposal.model or f"the rules of {process.title}"
+        facts.append(("Proposed by", f"{by}, procedure {proposal.sop_version}, prompt {proposal.prompt_version}"))
+    return facts
+
+
+def found(dossier: Dossier, field: str) -> str:
+    """Say how sure the AI is of a field and where it found it, in words that read as Markdown and as plain text."""
+    proposal = dossier.proposal
+    if proposal is None or dossier.review.kind is ReviewKind.AUDIT:
+        return ""
+    said = []
+    if field in proposal.field_confidence:
+        said.append(f"{_percent(proposal.field_confidence[field])} sure.")
+    if proposal.evidence.get(field):
+        said.append(f"Found in: {quoted(proposal.evidence[field])}")
+    return " ".join(said)
+
+
+def excerpt(text: str, case_id: str) -> str:
+    """Cut a long text to its head and its tail and say how to see the whole; control characters are taken out."""
+    clean = printable(text, keep="\n\t")
+    if len(clean) <= SHOWN_AT_MOST:
+        return clean
+    head, tail = SHOWN_AT_MOST * 2 // 3, SHOWN_AT_MOST // 3
+    left_out = (
+        f"[... {len(clean) - head - tail:,} characters are left out here; the whole text: fulcrum case {case_id} ...]"
+    )
+    return f"{clean[:head]}\n\n{left_out}\n\n{clean[-tail:]}"
+
+
+def escaped(text: str) -> str:
+    """Write any text as one line of Markdown that shows it as it is: every sign that could be markup is escaped."""
+    return _MARKUP.sub(r"\\\1", one_line(text))
+
+
+def plain(text: str) -> str:
+    """Write any text so that it shows no markup, link or tag whether it is read as Markdown or as plain text."""
+    line = one_line(text).translate(str.maketrans("<>[]`*\\~_", "‹›()'·/- "))  # noqa: RUF001 - they look alike on purpose
+    return re.sub(r"(?i)(://|www\.|@)", r" \1 ", line).strip()
+
+
+def quoted(text: str) -> str:
+    """Quote a piece of a source text as a code span, in which no markup takes effect."""
+    line = one_line(text).replace("`", "'")
+    return f"`{line[:_QUOTE_AT_MOST]}{'…' if len(line) > _QUOTE_AT_MOST else ''}`"
+
+
+def one_line(text: str) -> str:
+    """Bring a text onto one line, without control characters and repeated blanks."""
+    return " ".join(printable(text, keep="\n\t\r").split())
+
+
+def printable(text: str, *, keep: str = "") -> str:
+    """Take out what a screen or a database cannot show: control, direction and format signs, unpaired surrogates."""
+    return "".join(c for c in text if c in keep or unicodedata.category(c) not in {"Cc", "Cf", "Cs"})
+
+
+def _proposal_table(dossier: Dossier) -> str:
+    proposal = dossier.proposal
+    assert proposal is not None  # noqa: S101 - the caller has looked
+    rows = ["| Field | Proposed | Sure |", "| --- | --- | --- |"]
+    for name, value in proposal.values.items():
+        sure = proposal.field_confidence.get(name)
+        rows.append(f"| {_title(name)} | {_cell(value)} | {_percent(sure)} |")
+    overall = "unknown" if proposal.confidence is None else _percent(proposal.confidence)
+    return "\n".join(rows) + f"\n\nThe AI's confidence in all of it: {overall}"
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "not given"
+    if isinstance(value, list | tuple | dict):
+        return f"{len(value)} entries" if len(value) != 1 else "1 entry"
+    return escaped(str(value)[:_KNOWN_AT_MOST])
+
+
+def _small(process: Process, case_input: Json) -> list[tuple[str, Any]]:
+    """Find the short facts of a case's input: no text, no nested data, not its id."""
+    names = [name for name in process.case.model_fields if name not in {"id", "text"}]
+    values = [(name, case_input.get(name)) for name in names]
+    return [(n, v) for n, v in values if isinstance(v, str | int | float) and len(str(v)) <= _KNOWN_AT_MOST and v != ""]
+
+
+def _title(name: str) -> str:
+    return name.replace("_", " ").capitalize()
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.0%}"
