@@ -93,6 +93,11 @@ class DecisionRefused(FulcrumError):
     exit_code = 2
 
 
+class ReviewsNotDeployed(FulcrumError):
+    """The Prefect server has no deployment {deployment}, which shows reviews. They wait in the ledger; deploy it with
+    fulcrum bootstrap, and the next run shows them. Meanwhile: fulcrum reviews"""
+
+
 class GateFailed(FulcrumError):
     """Gate {gate} refused a batch of {process}: {failed} of {total} cases fail, more than the tolerated {tolerated}.
     Failing: {expectations}. The batch is quarantined, nothing is lost. Mend the source, then put the cases back:
@@ -145,6 +150,11 @@ class DeliveryFailed(FulcrumError):
 class TargetMisconfigured(DeliveryFailed):
     """Target {target} is not set up to take deliveries: {reason}. Nothing was delivered and nothing is lost: what waits
     stays in the outbox. Mend it, and the next run delivers."""
+
+
+class ReviewsNotShown(FulcrumError):
+    """The Prefect server could not make {failed} of {total} review runs. The reviews stay open in the ledger; the next
+    run shows them. List them meanwhile: fulcrum reviews"""
 
 
 class RunFailed(FulcrumError):

@@ -85,6 +85,8 @@ class Form:
         )
 
     def _check(self, answer: Json) -> None:
+        if not answer:
+            raise DecisionRefused(review_id=self.review_id, problem="the form was not filled in")
         try:
             self.model.model_validate(answer)
         except ValidationError as error:

@@ -108,7 +108,7 @@ def _take_effect(ledger: Ledger, process: Process, case_id: str) -> None:
     from deployments.stack import api  # noqa: PLC0415
 
     with api(say=say):
-        from tasks.review import publish, resolve  # noqa: PLC0415
+        from tasks.review import publish, take_down_settled  # noqa: PLC0415
 
         from blocks import load_target  # noqa: PLC0415
         from fulcrum.delivery import deliver_due  # noqa: PLC0415
@@ -117,8 +117,8 @@ def _take_effect(ledger: Ledger, process: Process, case_id: str) -> None:
         for result in deliver_due(ledger, process, targets, case_ids=[case_id]):
             done = result.receipt.reference if result.receipt else str(result.error)
             out.print(f"{result.delivery.effect.value}: {done}", markup=False)
-        resolve(ledger)
-        publish(ledger, process)
+        take_down_settled(ledger, process)
+        publish(ledger, process, case_ids=[case_id])
 
 
 def _assignment(text: str) -> tuple[str, Any]:

@@ -53,5 +53,5 @@ def _numbers(tx: Connection, case_ids: Sequence[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for chunk in chunked(case_ids):
         query = select(ReviewRow.case_id, func.max(ReviewRow.number)).where(ReviewRow.case_id.in_(chunk))
-        found.update(tx.execute(query.group_by(ReviewRow.case_id)).tuples().all())
+        found.update((row[0], row[1]) for row in tx.execute(query.group_by(ReviewRow.case_id)))
     return found

@@ -161,7 +161,7 @@ def _calls(tx: Connection, run_id: str) -> Json:
 
 def _activities(tx: Connection, run_id: str) -> Counter[str]:
     query = select(EventRow.activity, func.count()).where(EventRow.run_id == run_id).group_by(EventRow.activity)
-    return Counter(dict(tx.execute(query).tuples().all()))
+    return Counter({row[0]: row[1] for row in tx.execute(query)})
 
 
 def _cycle_times(tx: Connection, run_id: str) -> Sequence[timedelta]:

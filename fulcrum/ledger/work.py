@@ -207,7 +207,7 @@ def _revisions(tx: Connection, case_ids: Sequence[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for chunk in chunked(case_ids):
         query = select(CaseRow.id, CaseRow.revision).where(CaseRow.id.in_(chunk))
-        found.update(tx.execute(query).tuples().all())
+        found.update((row.id, row.revision) for row in tx.execute(query))
     return found
 
 

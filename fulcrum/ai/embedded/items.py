@@ -45,7 +45,7 @@ def find_items(page: Page, money: Money) -> tuple[list[Item], float]:
     found: list[Item] = []
     described = ""
     for line in page.lines[:last]:
-        item = _item(line, described) if line.index not in others else None
+        item = _item(line, described, spaced=page.spaced) if line.index not in others else None
         if item is not None:
             found.append(item)
             described = ""
@@ -70,8 +70,8 @@ def _ends(page: Page, index: int) -> bool:
     return not _is_header(page.lines[index].text)
 
 
-def _item(line: Line, described: str) -> Item | None:
-    amounts = list(amounts_in(line))
+def _item(line: Line, described: str, *, spaced: bool) -> Item | None:
+    amounts = list(amounts_in(line, spaced=spaced))
     if not amounts:
         return None
     amount = amounts[-1].value

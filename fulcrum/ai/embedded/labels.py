@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from fulcrum.ai.embedded.lines import Page
 
-_TAXES = r"(?:gst|vat|sst|tax(?:es)?|mwst|ust|u\.st|steuer|tva|iva|btw|moms|sales tax|service tax)"
+_TAXES = r"(?:gst|vat|sst|tax(?:es)?|mwst|ust|u\.st|steuer|tva|iva|btw|moms|mva|sales tax|service tax)"
 
 # The first class whose words occur wins, so what must not be taken for a total stands before it.
 _MONEY_CLASSES = tuple(
@@ -43,13 +43,14 @@ _MONEY_CLASSES = tuple(
                     r"|bereits gezahlt)\b"),
         ("card", r"\b(?:visa|master ?card|amex|american express|debit|credit ?card|maestro|girocard|ec-?karte|paywave"
                  r"|e-?wallet|bank card|kredit\w*|carte bancaire|card|nets|cc)\b"),
-        ("excluding", r"\b(?:excl?\w*|w/?o|without|before|ohne|hors|vor)\b.{0,12}" + _TAXES + r"|\btotal ht\b"
+        ("excluding", r"\b(?:excl?\w*|exkl\w*|ekskl\w*|ex|w/?o|without|before|ohne|hors|vor|sin|senza|sem|zonder)\b.{0,12}" + _TAXES
+                      + r"|\b(?:total|montant|net|base|somme|sous[- ]total)\b\D{0,16}\bh\.?\s?t\b"
                       r"|\bhors tax"
                       r"|\bnet(?:to)?[ -]?(?:amount|betrag|value|summe|price|warenwert)\b|\bsumme netto"
-                      r"|\bnetto\b|\btaxable"
-                      r"|\bwarenwert|\bmontant ht|\bbase (?:ht|imponible)|\bexcl\w*\s*total|\btotal\s*\(?excl"
+                      r"|\bnetto(?![\s-]*\w*(?:preis|gewicht|price|weight))\w*|\btaxable"
+                      r"|\bwarenwert|\b(?:base )?imponib[il]l?e|\bvalor l[íi]quido|\bexcl\w*\s*total|\btotal\s*\(?excl"
                       r"|\bnet excl"),
-        ("subtotal", r"\bsub\W{0,2}tot\w*|\bzwischensumme|\bpositionssumme|\bsous[- ]total|\bsub\s*ttl|\bsubtotal"),
+        ("subtotal", r"\bsub\W{0,2}tot\w*|\bzwischensumme|\bpositionssumme|\bsous[- ]?total|\bsub\s*ttl|\bsubtotal"),
         ("including", r"\b(?:incl?\w*|inc|with|after|inkl\w*|ttc|dengan|termasuk)\b[^a-z]{0,3}.{0,10}" + _TAXES
                       + r".*|\btotal.*\b(?:incl?\w*|ttc|inkl)\b|\bincl?\w*\b.*\btotal|\bttc\b"),
         ("tax", r"\b(?:" + _TAXES + r"|umsatzsteuer\w*|mehrwertsteuer\w*|steuerbetrag\w*|cukai\w*|taxe)\b"),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from fulcrum.ai.embedded.labels import money_class
-from fulcrum.ai.embedded.values import Amount, find_amounts, whole_amounts
+from fulcrum.ai.embedded.values import Amount, currency_of, find_amounts, whole_amounts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -85,7 +85,7 @@ class Money:
 
     def __init__(self, page: Page) -> None:
         self._page = page
-        self.items = _label(page, find_amounts(page)[:_MOST_AMOUNTS])
+        self.items = _told_nets(_label(page, find_amounts(page)[:_MOST_AMOUNTS]))
         if not any(_TOTAL_WEIGHT[item.kind] > 1 for item in self.items):
             extra = _label(page, whole_amounts(page)[:_MOST_AMOUNTS])
             self.items += [
@@ -204,6 +204,40 @@ def _label(page: Page, amounts: list[Amount]) -> list[Labelled]:
                 summary_since = line
         found.extend(_label_row(page, row, in_summary=_within(summary_since, index)))
     return found
+
+
+def _told_nets(items: list[Labelled]) -> list[Labelled]:
+    """Class a bare `Net`, `Net total` or `Total net` by what stands around it; alone, it may be what is to be paid.
+
+    `Net` beside a tax is the sum before it; `Net total` only where the tax and then another total follow.
+    """
+    taxes = {item.amount.line for item in items if item.kind == "tax" and not item.in_summary}
+    totals = {item.amount.line for item in items if item.kind in _TOTALS and not _NET.fullmatch(_words(item.label))}
+    return [_told_net(item, taxes, totals) if item.kind in _MAY_BE_NET else item for item in items]
+
+
+_MAY_BE_NET = frozenset({"amount", "grand", "total"})
+_TOTALS = frozenset({"total", "grand", "including", "rounded"})
+_NEAR, _FOLLOWS = 2, 5
+_NET = re.compile(r"(?:(?P<total>total\w*|sum\w*|amount) )?nett?o?(?(total)| (?P<after>total|sum|amount))?", re.IGNORECASE)
+
+
+def _told_net(item: Labelled, taxes: set[int], totals: set[int]) -> Labelled:
+    match = _NET.fullmatch(_words(item.label))
+    if match is None:
+        return item
+    line = item.amount.line
+    following = [tax for tax in taxes if line < tax <= line + _NEAR]
+    if match["total"] or match["after"]:
+        told = any(tax < total <= line + _FOLLOWS for tax in following for total in totals)
+    else:
+        told = bool(following) or line - 1 in taxes
+    return replace(item, kind="excluding", in_summary=item.in_summary and item.columns > 1) if told else item
+
+
+def _words(label: str) -> str:
+    """Reduce a label to its words: no currency, rate or punctuation."""
+    return " ".join(word for word in re.findall(r"[^\W\d_]+", label) if currency_of(word) is None)
 
 
 _LONG_AGO = -1_000

@@ -42,6 +42,7 @@ _ADDRESS = re.compile(
     r"|mall|city|batu"
     r"|rue|boulevard|chemin|place|p\.?o\.? box|postfach|darul ehsan|penang|perak|ground|block|blok|deutschland"
     r"|germany|france)\b"
+    r"|\b(?:[A-Z]{1,2}-\d{4,5}|[A-Z]-?\d{3} \d{2})\b|\bB\.\s?P\.\s?\d|\bP\.\s?O\.\s?B|^\d{4} [^\W\d_]{3}|^(?:via|ul\.|calle|quai|place|plein|kaai) "
     r"|\w+(?:stra(?:ß|ss)e|str\.|weg|platz|allee|gasse)(?:\s|$)|\bno\.?\s*:?\s*\d|^\d+[,\s-]|\b\d{5}\b"
     r"|\b[A-Z]{1,2}\d[\dA-Z]? \d[A-Z]{2}\b",
     re.IGNORECASE,
@@ -160,8 +161,17 @@ def tidy(text: str) -> str:
     """Take registration numbers, trailing addresses and loose punctuation off a printed name."""
     name = text.split("\t", maxsplit=1)[0][:_WIDEST]
     name = _TAIL.sub("", name)
+    name = _placeless(name)
     name = _REGISTRATION.sub("", name)
     return name.strip(" \t:;,*#=_-~|/\\'\"•●·")
+
+
+def _placeless(name: str) -> str:
+    """Cut what follows a comma after a legal form: a place, or what the company does."""
+    head, comma, rest = name.partition(",")
+    legal = list(_LEGAL.finditer(head)) if comma else []
+    ends = bool(legal) and legal[-1].end() == len(head) and head[: legal[-1].start()].strip()
+    return head if ends and not _LEGAL.match(rest.strip()) else name
 
 
 def _confirm(page: Page, known: Iterable[str], best: dict[str, Named]) -> None:

@@ -51,9 +51,22 @@ def is_identifier(name: str, labels: tuple[str, ...]) -> bool:
     return bool(words & _IDENTIFIER_WORDS) or any({"no", "number", "nr"} & set(label.split()) for label in labels)
 
 
+# What buyers' order numbers are called beside the labels that a field names itself.
+_ORDER_LABELS = (
+    "po no", "po nr", "po ref", "p.o. no", "p.o. number", "customer po", "client po", "your po", "po",
+    "your order no", "your order number", "customer order", "buyer order", "purchase order no",
+    "purchase order number", "ihre bestellung", "ihre bestellnummer", "bestell nr", "bestellung nr",
+    "votre commande", "votre bon de commande", "bon de commande", "commande n", "n de commande", "numéro de commande",
+    "uw bestelling", "uw order", "bestelnummer", "inkoopordernummer", "su pedido", "número de pedido", "n de pedido",
+    "vostro ordine", "numero ordine", "ordine di acquisto", "numer zamówienia", "zamówienie nr",
+)  # fmt: skip
+
+
 def find_identifier(page: Page, name: str, labels: tuple[str, ...]) -> Found:
     """Find the identifier that follows one of the labels, in its line, its column or the next line."""
     votes: dict[str, float] = {}
+    if {"purchase", "order"} <= set(words_of(name)) or "po" in words_of(name):
+        labels = (*labels, *_ORDER_LABELS)
     for index, start, end, label in label_hits(page, labels):
         text = page.lines[index].text
         if _OTHER_NUMBER.search(text[:start]) or len(label) < 2:  # noqa: PLR2004 - one letter is no label
@@ -135,6 +148,8 @@ def _identifier_in(rest: str) -> str | None:
         return None
     found = match["id"].rstrip(".-/_")
     prefix = found.split(" ")[0].lower()
+    if " " in found and prefix == "box":
+        return None
     if " " in found and prefix in {
         "no",
         "nr",

@@ -76,12 +76,21 @@ class Sums:
 
     @cached_property
     def _printed_subtotal(self) -> Choice | None:
-        """A subtotal followed by a tax and a larger total is a net, also where the three do not add up."""
+        """A subtotal followed by a tax and a total is a net, also where the three do not add up.
+
+        Not one that equals the total although there is a tax, for it has the tax in it; nor, of those that exceed it,
+        one from which something is taken off on the way.
+        """
         total = self._money.total
-        taxes = [item for item in self._money.of("tax") if item.value]
+        if total.value is None or total.line is None:
+            return None
         for item in reversed(self._money.of("subtotal")):
-            between = [t for t in taxes if total.line is not None and item.amount.line < t.amount.line <= total.line]
-            if between and total.value is not None and _NOTHING < abs(item.value) < abs(total.value):
+            between = [i for i in self._money.items if item.amount.line < i.amount.line <= total.line]
+            taxes = [i.value for i in between if i.kind == "tax" and not i.in_summary]
+            changed = any(i.kind in {"discount", "charge", "deposit"} for i in between)
+            smaller = _NOTHING < abs(item.value) < abs(total.value)
+            larger = abs(item.value) > abs(total.value) and not changed
+            if taxes and item.value and (smaller or larger or not any(taxes)):
                 return Choice(item.value, 0.6, item.amount.line)
         return None
 

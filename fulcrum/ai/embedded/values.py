@@ -39,7 +39,8 @@ _SIGN = re.compile(
 _MONEY = re.compile(
     r"(?<![\d.,/])(?<!\d[-:])"
     r"(?P<sign>[-\u2212(]\s?)?(?P<cur>(?:RM|MYR|EUR|USD|GBP|CHF|SGD|US\$|S\$|Rp|[$€£])[.:]?\s?)?(?P<sign2>[-\u2212(]\s?)?"
-    r"(?P<num>\d{1,3}(?:(?P<sep>[.,'\u2019])\d{3})(?:(?P=sep)\d{3})*[.,]\d{2}|\d{1,3}(?:[\xa0\u202f]\d{3})+,\d{2}"
+    r"(?P<num>\d{1,3}(?:(?P<sep>[.,'\u2019\u02bc\u202f])\d{3})(?:(?P=sep)\d{3})*[.,]\d{2}"
+    r"|\d{1,2}(?:,\d{2})+,\d{3}\.\d{2}|(?P<spaced>\d{1,3}(?: \d{3})+[.,]\d{2})"
     r"|\d{1,9}(?:[.,]| \.|\. )\d{2}|\.\d{2})"
     r"(?!\d|[.,/:]\d|\s?%|-\d)(?P<after>-(?![\w-])|\)|\s?CR\b)?",
     re.IGNORECASE,
@@ -48,8 +49,11 @@ _WHOLE = re.compile(
     r"(?<![\w.,/-])(?P<sign>-)?(?P<cur>RM|MYR|EUR|USD|GBP|JPY|IDR|Rp|CHF|[$€£¥])?\s?"
     r"(?P<num>\d{1,3}(?:[.,]\d{3})+|\d{1,7})(?![\d%]|[.,/:-]\d)(?:,-|\.-)?\s?(?P<after>€|EUR|USD|GBP|CHF)?",
 )
+_RATED = re.compile(r"\b(?:vat|gst|sst|tax|mwst|ust|tva|iva|btw|moms|umsatzsteuer|mehrwertsteuer)\b[\W_]*$", re.IGNORECASE)
+_LEAST_RATE, _LARGEST_RATE = 3, 27
+"""Rates of tax on sales, in percent, as they are printed without their sign."""
 NUMBER = re.compile(r"(?<![\w.,])-?\d{1,12}(?:[.,]\d{1,6})?(?![\d%]|[.,/:]\d)")
-_IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?:[ \t]{0,2}[A-Z0-9]){11,30}")
+_IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?:[ \t\u202f]{0,2}[A-Z0-9]){11,30}")
 _IBAN_LENGTH = {"DE": 22, "FR": 27, "GB": 22, "AT": 20, "CH": 21, "NL": 18, "BE": 16, "ES": 24, "IT": 27, "PL": 28,
                 "LU": 20, "PT": 25, "IE": 22, "DK": 18, "SE": 24, "NO": 15, "FI": 18, "CZ": 24, "SK": 24,
                 "HU": 28}  # fmt: skip
@@ -73,17 +77,44 @@ class Amount:
 
 def find_amounts(page: Page) -> list[Amount]:
     """Find the sums with two decimals, in order: 1,234.56 and 1.234,56; -1.00, 1.00- and (1.00) are negative."""
-    return [amount for line in page.lines for amount in amounts_in(line)]
+    return [amount for line in page.lines for amount in amounts_in(line, spaced=page.spaced)]
 
 
-def amounts_in(line: Line) -> Iterator[Amount]:
-    """Find the sums of one line."""
-    for m in _MONEY.finditer(line.text):
+def amounts_in(line: Line, *, spaced: bool = True) -> Iterator[Amount]:
+    """Find the sums of one line; `spaced` says whether plain spaces may group thousands."""
+    for m in _sums(line.text, spaced=spaced):
         value = decimal_of(m["num"])
         before = (m["sign"] or m["sign2"] or "").strip()
         after = (m["after"] or "").strip()
         negative = before in {"-", "\u2212"} or after in {"-", "CR", "cr"} or (before == "(" and after == ")")
         yield Amount(-value if negative else value, line.index, m.start(), m.end(), negative, currency_of(m["cur"]))
+
+
+def _sums(text: str, *, spaced: bool) -> Iterator[re.Match[str]]:
+    match = _MONEY.search(text)
+    while match:
+        if match["spaced"] and not (spaced and _is_one_number(text, match)):
+            match = _MONEY.search(text, text.rindex(" ", match.start(), match.end("num")) + 1)
+            continue
+        yield match
+        match = _MONEY.search(text, match.end())
+
+
+def _is_one_number(text: str, match: re.Match[str]) -> bool:
+    """Tell 4 832,40 as one sum from a quantity, or a rate of tax, that stands before its price or amount.
+
+    With a decimal point, a space is taken for a grouping only after a currency or alone in its cell.
+    """
+    head, _, tail = match["spaced"].rpartition(" ")
+    before, after = text[: match.start("num")], text[match.end("num") :]
+    if tail[-3] == "." and not (match["cur"] or (before.endswith("\t") and not after.partition("\t")[0].strip())):
+        return False
+    if " " in head:
+        return True
+    product = int(head) * decimal_of(tail)
+    if any(decimal_of(m["num"]) == product for m in _MONEY.finditer(after)):
+        return False
+    return not (_LEAST_RATE <= int(head) <= _LARGEST_RATE and _RATED.search(before))
 
 
 def whole_amounts(page: Page) -> list[Amount]:

@@ -1,0 +1,213 @@
+"""Reviews on the Prefect server: each open review is a suspended flow run, which the UI shows with its form."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, Protocol
+from uuid import UUID
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import FlowRunFilter
+from prefect.client.schemas.objects import FlowRun
+from prefect.exceptions import ObjectNotFound
+from prefect.states import Completed
+
+from fulcrum.cases import Json, Review
+from fulcrum.errors import ReviewsNotDeployed, ReviewsNotShown
+from fulcrum.forms import form_of, name_of
+from fulcrum.ledger import Dossier, Ledger
+from fulcrum.process import Process
+from tasks.review_forms import forget_forms, pause_key, save_form, suspended
+
+DEPLOYMENT = "review-case/review-case"
+TAG = "review"
+
+AT_ONCE = 100
+"""Runs that the server makes in one request at most."""
+PAUSES = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
+"""Seconds before each try to make runs that the server refused."""
+SAVERS = 4
+"""Forms saved side by side; SQLite answers 503 when fifty are."""
+PAGE = 200
+
+
+class Asking(Protocol):
+    """What a run of a process brings along."""
+
+    ledger: Ledger
+    process: Process
+
+
+@task(cache_policy=NO_CACHE, task_run_name="request reviews")
+def request_reviews(run: Asking) -> int:
+    """Show every open review in the UI and take down those that were settled elsewhere; return how many are new."""
+    with get_client(sync_client=True) as client:
+        made = publish(run.ledger, run.process, client=client)
+        take_down_settled(run.ledger, run.process, client=client)
+    return made
+
+
+def publish(
+    ledger: Ledger,
+    process: Process,
+    *,
+    case_ids: Collection[str] | None = None,
+    client: SyncPrefectClient | None = None,
+) -> int:
+    """Make a suspended flow run with a form for each open review that has none; return how many.
+
+    Of these cases only where given. After a crash at any point the next call goes on: the review and its generation
+    are the run's idempotency key, and a form that is there stays. A run that has ended without a decision is replaced
+    by one of the next generation. Raises ReviewsNotDeployed.
+    """
+    made = 0
+    with _client(client) as api:
+        while reviews := [r for r in ledger.reviews.open(process.name, unpublished=True) if _among(r, case_ids)]:
+            deployment = _deployment(api)
+            for start in range(0, len(reviews), AT_ONCE):
+                made += _publish(ledger, process, api, deployment, reviews[start : start + AT_ONCE])
+    return made
+
+
+def resolve(ledger: Ledger, review_ids: Iterable[str], *, client: SyncPrefectClient | None = None) -> int:
+    """Complete the suspended runs of reviews that were decided elsewhere, and delete their forms; return how many."""
+    closed = 0
+    with _client(client) as api:
+        for review_id in review_ids:
+            review = ledger.reviews.find(review_id)
+            decided = ledger.reviews.decision(review.id)
+            if review.flow_run_id is not None and decided is not None:
+                closed += _close(api, UUID(review.flow_run_id), f"decided by {decided[1]}: {decided[0]}")
+    return closed
+
+
+def take_down_settled(ledger: Ledger, process: Process, *, client: SyncPrefectClient | None = None) -> int:
+    """Complete the process's suspended runs that show no open review any more; return how many.
+
+    A review is settled without its run when it is decided from a terminal while no server answers, or withdrawn.
+    """
+    closed = 0
+    with _client(client) as api:
+        runs = list(_waiting(api, process))
+        standing = {(review.id, review.generation) for review in ledger.reviews.open(process.name)}
+        for run in runs:
+            review_id, generation = str(run.parameters.get("review_id")), run.parameters.get("generation", 1)
+            if (review_id, generation) not in standing:
+                decided = ledger.reviews.decision(review_id)
+                words = f"decided by {decided[1]}: {decided[0]}" if decided else "withdrawn: nothing is to be decided"
+                closed += _close(api, run.id, words)
+    return closed
+
+
+def _publish(
+    ledger: Ledger, process: Process, client: SyncPrefectClient, deployment: UUID, reviews: Sequence[Review]
+) -> int:
+    dossiers = ledger.reviews.dossiers(reviews)
+    runs = dict(zip(_create(client, deployment, process, dossiers), dossiers, strict=True))
+    found = client.read_flow_runs(
+        flow_run_filter=FlowRunFilter.model_validate({"id": {"any_": list(runs)}}), limit=PAGE
+    )
+    ended = [run.id for run in found if run.state is not None and run.state.is_final()]
+    with ThreadPoolExecutor(SAVERS) as savers:
+        saved = [
+            savers.submit(save_form, client, run.id, form_of(process, runs[run.id]), 1) for run in found if _asks(run)
+        ]
+    for each in saved:
+        each.result()
+    ledger.reviews.published({runs[run_id].review.id: str(run_id) for run_id in runs if run_id not in ended})
+    ledger.reviews.withdraw_publication(runs[run_id].review.id for run_id in ended)
+    # Whoever decided one of them meanwhile from a terminal found no run to resolve.
+    decided = [d.review.id for d in runs.values() if ledger.reviews.decision(d.review.id) is not None]
+    resolve(ledger, decided, client=client)
+    return len(runs) - len(ended)
+
+
+def _create(client: SyncPrefectClient, deployment: UUID, process: Process, dossiers: Sequence[Dossier]) -> list[UUID]:
+    """Make the runs, or find those that are made already.
+
+    A server on SQLite refuses some at once while one of its services writes ("database is locked"); asking for all of
+    them again is safe, because each has its idempotency key. Raises ReviewsNotShown.
+    """
+    wanted = [_run(process, dossier) for dossier in dossiers]
+    results: list[Json] = []
+    for pause in PAUSES:
+        time.sleep(pause)
+        response = client.request(
+            "POST",
+            "/deployments/{id}/create_flow_run/bulk",  # type: ignore[arg-type] # a route that the client's list lacks
+            path_params={"id": deployment},
+            json=wanted,
+        )
+        response.raise_for_status()
+        results = response.json()["results"]
+        if all(result["status"] == "CREATED" for result in results):
+            return [UUID(result["flow_run_id"]) for result in results]
+    # The server's own words quote the runs' names, which are content.
+    raise ReviewsNotShown(failed=sum(result["status"] != "CREATED" for result in results), total=len(results))
+
+
+def _run(process: Process, dossier: Dossier) -> Json:
+    review = dossier.review
+    state = suspended(1).model_dump(mode="json", include={"type", "name", "state_details"})
+    return {
+        "name": name_of(process, dossier),
+        "state": state,
+        "parameters": {"review_id": review.id, "generation": review.generation},
+        "idempotency_key": f"{review.id}/{review.generation}",
+        "tags": [process.name, f"reason:{review.code}", f"queue:{review.queue}", TAG],
+    }
+
+
+def _asks(run: FlowRun) -> bool:
+    """Tell whether a run stands where it was created: before the answer to its first form."""
+    state: Any = run.state
+    return state is not None and state.is_paused() and state.state_details.pause_key == pause_key(1)
+
+
+def _among(review: Review, case_ids: Collection[str] | None) -> bool:
+    return case_ids is None or review.case_id in case_ids
+
+
+def _waiting(client: SyncPrefectClient, process: Process) -> Iterator[FlowRun]:
+    chosen = FlowRunFilter.model_validate(
+        {"tags": {"all_": [process.name, TAG]}, "state": {"type": {"any_": ["PAUSED"]}}}
+    )
+    for offset in range(0, 1_000_000, PAGE):
+        page = client.read_flow_runs(flow_run_filter=chosen, limit=PAGE, offset=offset)
+        yield from page
+        if len(page) < PAGE:
+            return
+
+
+def _close(client: SyncPrefectClient, flow_run_id: UUID, message: str) -> int:
+    """Complete a run that still waits and forget its form; a run at work sees for itself what was decided."""
+    try:
+        state = client.read_flow_run(flow_run_id).state
+        if state is None or not state.is_paused():
+            return 0
+        client.set_flow_run_state(flow_run_id, Completed(message=message), force=True)
+        forget_forms(client, flow_run_id)
+    except ObjectNotFound:
+        return 0
+    return 1
+
+
+def _deployment(client: SyncPrefectClient) -> UUID:
+    try:
+        return client.read_deployment_by_name(DEPLOYMENT).id
+    except ObjectNotFound:
+        raise ReviewsNotDeployed(deployment=DEPLOYMENT) from None
+
+
+@contextmanager
+def _client(given: SyncPrefectClient | None) -> Iterator[SyncPrefectClient]:
+    if given is not None:
+        yield given
+        return
+    with get_client(sync_client=True) as client:
+        yield client
