@@ -10,11 +10,11 @@ from cyclopts import Parameter
 from deployments.cli.display import out, print_json, say, table
 from deployments.cli.opening import open_ledger
 from flows.registry import process as find
-from fulcrum.cases import Verdict
+from fulcrum.cases import ReviewKind, Verdict
 from fulcrum.errors import UsageError
 
 if TYPE_CHECKING:
-    from fulcrum.ledger import Ledger
+    from fulcrum.ledger import Dossier, Ledger
     from fulcrum.process import Process
 
 
@@ -28,13 +28,13 @@ def reviews(process: str | None = None, *, json: Annotated[bool, Parameter(negat
     name = find(process).name if process else None
     with open_ledger() as ledger:
         found = ledger.reviews.open(name)
+        dossiers = [] if json else ledger.reviews.dossiers(found)
     if json:
         names = ("id", "case_id", "process", "kind", "code", "reason", "queue", "opened_at", "due_at", "flow_run_id")
         print_json([{name: getattr(review, name) for name in names} for review in found])
         return
-    rows = [(review.id, review.queue, f"{review.opened_at:%m-%d %H:%M}", review.reason) for review in found]
-    table(f"Open reviews: {len(rows)}", ("review", "queue", "since (UTC)", "why"), rows)
-    if rows:
+    table(f"Open reviews: {len(found)}", ("review", "case", "why"), [_line(dossier) for dossier in dossiers])
+    if found:
         out.print("\nSee the case: fulcrum case ID    Decide: fulcrum decide ID approve --reviewer NAME")
 
 
@@ -103,15 +103,23 @@ def release(process: str, *, by: str, reason: str) -> None:
     out.print(f"{count} cases of {definition.name} are open again; the next run handles them.")
 
 
+def _line(dossier: Dossier) -> tuple[str, str, str]:
+    review, case = dossier.review, dossier.case
+    shown = dossier.proposal is not None and review.kind is ReviewKind.DECIDE
+    label = (
+        find(review.process).review.label(dossier.proposal.values) if shown and dossier.proposal else case.external_id
+    )
+    return review.id, label, review.reason
+
+
 def _take_effect(ledger: Ledger, process: Process, case_id: str) -> None:
     """Deliver what was decided and bring the Prefect side in line."""
     from deployments.stack import api  # noqa: PLC0415
 
     with api(say=say):
-        from tasks.review import publish, take_down_settled  # noqa: PLC0415
-
         from blocks import load_target  # noqa: PLC0415
         from fulcrum.delivery import deliver_due  # noqa: PLC0415
+        from tasks.review import publish, take_down_settled  # noqa: PLC0415
 
         targets = {name: load_target(name) for name in process.targets}
         for result in deliver_due(ledger, process, targets, case_ids=[case_id]):

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -18,6 +19,7 @@ from fulcrum.errors import StackError
 from fulcrum.settings import Settings, project_root
 
 _TETHER = Path(__file__).with_name("tether.py")
+_POLL = 0.05
 _LOG_LIMIT = 5_000_000
 """Bytes after which a log is set aside as `.log.1` when its process starts."""
 
@@ -65,10 +67,14 @@ class Child(ABC):
         if self._process is None:
             return
         started = descendants(self._process.pid)
+        end = time.monotonic() + self.patience
         if self._process.poll() is None:
             self._process.terminate()
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(self.patience)
+        # What it started has been told by it, and may still be telling the server how it ended.
+        while time.monotonic() < end and any(process.alive() for process in started):
+            time.sleep(_POLL)
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         for process in started:

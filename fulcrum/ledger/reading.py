@@ -52,8 +52,14 @@ class Reading:
             return {Status(status): count for status, count in tx.execute(query)}
 
     def find(self, name: str) -> str:
-        """Find a case's id by the id, its beginning, or its external id; raise CaseNotFound or UsageError."""
+        """Find a case's id by the id, its beginning, a review of it, or its external id.
+
+        Raises CaseNotFound, or UsageError when several cases fit.
+        """
         with self._store.read() as tx:
+            reviewed = tx.execute(select(ReviewRow.case_id).where(ReviewRow.id == name)).scalar_one_or_none()
+            if reviewed is not None:
+                return reviewed
             exact = (
                 tx.execute(select(CaseRow.id).where((CaseRow.id == name) | (CaseRow.external_id == name)).limit(2))
                 .scalars()

@@ -9,6 +9,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from fulcrum.ai.embedded.kinds import is_another_kind, kind_score
 from fulcrum.ai.embedded.schema import words_of
 
 if TYPE_CHECKING:
@@ -24,36 +25,6 @@ _STOP_WORDS = (
     " la les de et"
 )
 _STOP = frozenset(_STOP_WORDS.split())
-# What the words of common kinds of document are, for options that are named like them.
-_KINDS = {
-    "receipt": r"\b(?:cash(?!flow)|change(?: due)?|tendered|cashier|receipt|visa|kasse|bar gegeben"
-               r"|please come again|thank you"
-               r"|counter|terminal|quittung|kassenbon|re[cç]u|ticket|till|pos|resit|tunai|baki|opening hours)\b",
-    "invoice": r"\b(?:invoice|rechnung\w*|facture|bill to|due date|payment terms|iban|bic|payable (?:by|within)"
-               r"|zahlbar|f[äa]llig\w*"
-               r"|[ée]ch[ée]ance|purchase order|net \d+ days|days net|[üu]berweis\w*|bank (?:details|transfer)"
-               r"|bankverbindung)\b",
-    "credit": r"\b(?:credit (?:note|memo)|gutschrift\w*|avoir|rechnungskorrektur|storno\w*|nota de cr[ée]dito"
-              r"|nota kredit"
-              r"|refund(?:ed)?|credited|korrekturrechnung)\b",
-    "order": r"\b(?:purchase order|order confirmation|bestellung|auftragsbest[äa]tigung|bon de commande)\b",
-    "quote": r"\b(?:quotation|quote|offer|angebot|devis|estimate)\b",
-    "delivery": r"\b(?:delivery note|lieferschein|bon de livraison|packing (?:slip|list)|dispatch note)\b",
-    "reminder": r"\b(?:reminder|overdue|mahnung|zahlungserinnerung|rappel|relance)\b",
-    "statement": r"\b(?:statement of account|account statement|kontoauszug|relev[ée])\b",
-}  # fmt: skip
-_KIND_PATTERNS = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in _KINDS.items()}
-_KIND_OF = {"receipt": "receipt", "invoice": "invoice", "credit": "credit", "creditnote": "credit", "order": "order",
-            "quote": "quote", "quotation": "quote", "offer": "quote", "delivery": "delivery", "reminder": "reminder",
-            "dunning": "reminder", "statement": "statement", "refund": "credit"}  # fmt: skip
-_CREDIT_HEAD = re.compile(
-    r"^\W*(?:credit (?:note|memo)|gutschrift|avoir|rechnungskorrektur|storno\w*|nota kredit|korrekturrechnung)\b"
-    r"|\(381\)|\(384\)|\btyp[e]?\s*381\b",
-    re.IGNORECASE | re.MULTILINE,
-)
-_PAID = re.compile(
-    r"\b(?:change|cashier|tendered|cash|visa|master ?card|tunai|baki|wechselgeld|bar)\b[^\n]{0,24}\d", re.IGNORECASE
-)
 
 
 def choose(
@@ -135,10 +106,12 @@ def _by_words(text: str, name: str, description: str, names: tuple[str, ...]) ->
         told = {_stem(word) for word in _told(description, option)} - own
         hits = sum(1 + 0.3 * math.log(present[w]) for w in own if present[w]) / max(1, len(own)) ** 0.5
         hints = sum(1.0 for w in told if present[w]) / max(1.0, len(told) ** 0.5)
-        scores.append(2.0 * hits + 0.9 * hints + _kind_score(option, read))
+        scores.append(2.0 * hits + 0.9 * hints + kind_score(option, read))
     if name and len(scores) > 1 and not any(scores):
         return [1 / len(scores)] * len(scores)
-    return softmax(scores)
+    chances = softmax(scores)
+    # A document that says it is of a kind that cannot be chosen is at best as likely as not what is chosen.
+    return [(chance + 1 / len(names)) / 2 for chance in chances] if is_another_kind(read, names) else chances
 
 
 def softmax(scores: Sequence[float]) -> list[float]:
@@ -161,18 +134,3 @@ def _stem(word: str) -> str:
         if word.endswith(ending) and len(word) - len(ending) >= 3:  # noqa: PLR2004 - shorter stems mean nothing
             return word[: -len(ending)]
     return word
-
-
-def _kind_score(option: str, text: str) -> float:
-    """Weigh an option that names a kind of business document by the signs of that kind."""
-    kind = next((_KIND_OF[word] for word in words_of(option) if word in _KIND_OF), None)
-    if kind is None:
-        return 0.0
-    signs = {match[0].lower() for match in _KIND_PATTERNS[kind].finditer(text)}
-    score = min(3.0, 0.7 * len(signs))
-    if kind == "credit":
-        return score + (4.0 if _CREDIT_HEAD.search(text) else -1.0)
-    if kind == "receipt":
-        given = {"cash", "change"} <= signs or {"tendered", "change"} <= signs
-        return score + 1.5 * min(2, len(_PAID.findall(text))) + 1.5 * given
-    return score

@@ -230,7 +230,7 @@ def _score(page: Page, index: int, name: str) -> float:
     text = page.lines[index].text[:_WIDEST]
     legal = _LEGAL.search(name) is not None
     score = max(-2.0, 2.2 - 0.28 * index) if index < _HEAD else -1.6
-    score += 2.6 * legal + 1.0 * _is_trade(name)
+    score += 2.6 * legal + 0.9 * (legal and index == 0) + 1.0 * _is_trade(name)
     score -= (1.2 if legal else 3.2) * (_ADDRESS.search(name) is not None)
     score -= (0.8 if legal else 3.6) * (_NOT_NAME.search(name) is not None)
     score -= 2.0 * (":" in name) + 0.8 * (sum(c.isdigit() for c in name) > len(name) / 4)
