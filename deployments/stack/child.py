@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from deployments.stack.environment import child_environment
-from deployments.stack.processes import descendants
+from deployments.stack.processes import children, descendants
 from fulcrum.errors import StackError
 from fulcrum.settings import Settings, project_root
 
@@ -63,23 +63,29 @@ class Child(ABC):
         self._process = _spawn(command, environment, self.log)
 
     def stop(self) -> None:
-        """Ask it to end, wait, then kill what is left of it and of what it started. Safe at any time."""
+        """Ask what it started to end, then itself, and kill what is left after a while. Safe at any time."""
         if self._process is None:
             return
         started = descendants(self._process.pid)
-        end = time.monotonic() + self.patience
+        self._end_runs()
         if self._process.poll() is None:
             self._process.terminate()
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(self.patience)
-        # What it started has been told by it, and may still be telling the server how it ended.
-        while time.monotonic() < end and any(process.alive() for process in started):
-            time.sleep(_POLL)
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         for process in started:
             process.kill()
         self._process.wait()
+
+    def _end_runs(self) -> None:
+        """End its children while it and the server are there; a run ended with its worker stays "Running" for good."""
+        runs = children(self.pid)
+        for run in runs:
+            run.terminate()
+        end = time.monotonic() + self.patience
+        while time.monotonic() < end and any(run.alive() for run in runs):
+            time.sleep(_POLL)
 
     def last_lines(self, count: int = 15) -> str:
         """Read the end of its log."""

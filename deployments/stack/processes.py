@@ -40,18 +40,34 @@ class ProcessId:
             pass
         return self.started is None or _start_ticks(self.pid) == self.started
 
+    def terminate(self) -> None:
+        """Ask it to end, if it is still the same process."""
+        self._signal(signal.SIGTERM)
+
     def kill(self) -> None:
-        """Kill it if it is still the same process."""
+        """Kill it, if it is still the same process."""
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: signal.Signals) -> None:
         if self.alive():
             with suppress(ProcessLookupError, PermissionError):
-                os.kill(self.pid, signal.SIGKILL)
+                os.kill(self.pid, number)
+
+
+def children(pid: int) -> list[ProcessId]:
+    """List the processes that a process started and that still run; empty where the system does not say."""
+    lists = Path(f"/proc/{pid}/task").glob("*/children")
+    try:
+        return [ProcessId.of(int(child)) for started in lists for child in started.read_text().split()]
+    except OSError:
+        return []
 
 
 def descendants(pid: int) -> list[ProcessId]:
     """List the processes that a process started, and theirs; empty where the system does not say."""
     found: list[ProcessId] = []
-    for child in _children(pid):
-        found += [ProcessId.of(child), *descendants(child)]
+    for child in children(pid):
+        found += [child, *descendants(child.pid)]
     return found
 
 
@@ -96,14 +112,6 @@ def _listening_sockets(port: int) -> set[str]:
             rows = [line.split() for line in table.read_text().splitlines()[1:]]
             found |= {f"socket:[{row[9]}]" for row in rows if row[3] == _LISTEN and row[1].endswith(f":{port:04X}")}
     return found
-
-
-def _children(pid: int) -> list[int]:
-    lists = Path(f"/proc/{pid}/task").glob("*/children")
-    try:
-        return [int(child) for children in lists for child in children.read_text().split()]
-    except OSError:
-        return []
 
 
 def _start_ticks(pid: int) -> int | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 STANDIN = '''
+import time
 from pathlib import Path
 
 from prefect import flow, get_run_logger, task
@@ -22,8 +23,9 @@ def look() -> str:
 
 
 @flow(name="stand-in")
-def stand_in(note: str = "nothing") -> str:
+def stand_in(note: str = "nothing", seconds: float = 0) -> str:
     """Say where it runs."""
+    time.sleep(seconds)
     said = f"{note} in {look()}"
     get_run_logger().info("the last line")
     emit_event("stand-in.said", resource={"prefect.resource.id": "stand-in"})

@@ -6,13 +6,16 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -99,6 +102,8 @@ def terminal(make_home: Callable[[Path], Path], tmp_path_factory: pytest.TempPat
         process.wait(60)
         reader.join(10)
         proxy.close()
+        if process.stdout:
+            process.stdout.close()
 
 
 @pytest.fixture(autouse=True)
@@ -183,8 +188,35 @@ def test_a_child_that_dies_is_started_again_and_said(terminal: Terminal) -> None
     assert any("reviews" in Path(f"/proc/{pid}/cmdline").read_text() for pid in new)
 
 
-def test_sigterm_stops_all_of_it_cleanly(terminal: Terminal) -> None:
-    """Exit code 0, no process left, no server on record. Until then nothing asked another machine for anything."""
+def _start_a_long_run(terminal: Terminal, standin: Path) -> UUID:
+    """Leave a run to the worker and wait until it is at work."""
+    from prefect.client.orchestration import get_client
+    from prefect.deployments import run_deployment
+
+    from deployments.bootstrap import bootstrap
+
+    with api() as url:
+        bootstrap(url, terminal.settings, file=standin)
+        run = run_deployment(
+            "stand-in/daily",
+            parameters={"seconds": 600},
+            job_variables={"env": {"PYTHONPATH": str(standin.parent)}},
+            timeout=0,
+        )
+        end = time.monotonic() + 60
+        with get_client(sync_client=True) as client:
+            while client.read_flow_run(run.id).state_name != "Running":
+                assert time.monotonic() < end
+                time.sleep(0.2)
+    return run.id
+
+
+def test_sigterm_stops_all_of_it_cleanly(terminal: Terminal, standin: Path) -> None:
+    """Exit code 0, no process left, no server on record, and the run that was at work is known to have been ended.
+
+    Until then nothing asked another machine for anything, and nothing was written outside the home.
+    """
+    run_id = _start_a_long_run(terminal, standin)
     children = descendants(terminal.process.pid)
     assert len(children) >= 3
     terminal.process.send_signal(signal.SIGTERM)
@@ -193,5 +225,9 @@ def test_sigterm_stops_all_of_it_cleanly(terminal: Terminal) -> None:
     assert not ProcessId.of(terminal.process.pid).alive()
     assert running() is None
     assert not (terminal.settings.home / "stack.json").exists()
+    with closing(sqlite3.connect(terminal.settings.home / "prefect" / "prefect.db")) as database:
+        assert database.execute("SELECT state_name FROM flow_run WHERE id = ?", [str(run_id)]).fetchone() == (
+            "Crashed",
+        )
     assert terminal.asked_outside == []
     assert sorted(entry.name for entry in terminal.user_home.iterdir()) == ["home"]

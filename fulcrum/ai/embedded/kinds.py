@@ -33,18 +33,19 @@ _KIND_OF = {"receipt": "receipt", "invoice": "invoice", "credit": "credit", "cre
             "quote": "quote", "quotation": "quote", "offer": "quote", "delivery": "delivery", "reminder": "reminder",
             "dunning": "reminder", "statement": "statement", "refund": "credit"}  # fmt: skip
 _CREDIT_HEAD = re.compile(
-    r"^\W*(?:credit (?:note|memo)|gutschrift|avoir|rechnungskorrektur|storno\w*|nota kredit|korrekturrechnung)\b"
+    r"^[^\w\n]{0,80}(?:credit (?:note|memo)|gutschrift|avoir|rechnungskorrektur|storno\w*|nota kredit|korrekturrechnung)\b"
     r"|\(381\)|\(384\)|\btyp[e]?\s*381\b",
     re.IGNORECASE | re.MULTILINE,
 )
-_SUM = r"\b[^\n]{0,24}?\d[.,]\d\d(?!\d)"
+# A sum in the same line, or at the beginning of the next where the line has nothing else.
+_SUM = r"\b(?:[^\n]{0,24}?|\W{0,6}\n\W{0,3}(?:[A-Z]{2,3})?\W{0,3})\d*[.,]\d\d(?!\d)"
 _GIVEN = re.compile(
-    r"^\W*(?:paid |total |amount |by |in )*(?:cash|tender\w*|visa|master ?card|tunai|bar|gegeben|esp[eè]ces|contanti|efectivo"
+    r"^[^\w\n]{0,80}(?:paid |total |amount |by |in )*(?:cash|paid|tender\w*|visa|master ?card|tunai|bar|gegeben|esp[eè]ces|contanti|efectivo"
     r"|contant|carte bancaire|ec-?karte)" + _SUM,
     re.IGNORECASE | re.MULTILINE,
 )
 _RETURNED = re.compile(
-    r"^\W*(?:total |cash )*(?:change|baki|kembali\w*|wechselgeld|r[üu]ckgeld|monnaie|rendu|cambio|resto|wisselgeld)" + _SUM,
+    r"^[^\w\n]{0,80}(?:total |cash |amount )*(?:change|baki|kembali\w*|wechselgeld|r[üu]ckgeld|monnaie|rendu|cambio|resto|wisselgeld)" + _SUM,
     re.IGNORECASE | re.MULTILINE,
 )
 _PAID = re.compile(
@@ -60,7 +61,7 @@ _TAX_HEADING = re.compile(r"\btax invoice\b", re.IGNORECASE)
 _HEADED = 40
 _WIDEST_HEADING = 48
 _OTHER_HEADING = re.compile(
-    r"^\W*(?:(?:first|second|third|final|last|1st|2nd|3rd|[1-3]\.|friendly|payment)\s+)*(?P<head>delivery note"
+    r"^[^\w\n]{0,80}(?:(?:first|second|third|final|last|1st|2nd|3rd|[1-3]\.|friendly|payment)\s+)*(?P<head>delivery note"
     r"|lieferschein|bon de livraison|packing slip|reminder|mahnung|zahlungserinnerung|rappel|relance|statement of account"
     r"|account statement|kontoauszug|relev[ée] de compte|quotation|angebot|devis|order confirmation"
     r"|auftragsbest[äa]tigung|pro[- ]?forma)\b",

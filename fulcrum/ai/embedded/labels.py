@@ -58,11 +58,13 @@ _MONEY_CLASSES = tuple(
                   r"(?:total\w*|amount|amt|betrag|summe)\b|\btotal\s*(?:amount|amt)?\s*(?:due|payable|to pay"
                   r"|to be paid)"
                   r"|\bamount\s*(?:due|payable|to (?:be )?pai?[dy])|\bzahlbetrag|\bnet [àa] payer|\bjumlah besar"
-                  r"|\bzu zahlen\w*|\b(?:payable|nett)\b|\btotal\s+(?:rm|eur|usd|myr|gbp|chf)\b|\btotale\b"),
+                  r"|\bzu zahlen\w*|\b(?:payable|nett)\b|\btotal\s+(?:rm|eur|usd|myr|gbp|chf)\b|\btotale\b"
+                  r"|\b(?:te betalen|att betala|[åa]t? betale|til betaling|da pagare|a pagar|do zap[łl]aty|k [úu]hrad[ěe]"
+                  r"|maksettava)\b"),
         ("tendered", r"\b(?:cash|tend\w*|tunai|bar|gegeben|bezahlt|received|esp[eè]ces|paid|payments?|paym\w*"
                      r"|collected"
                      r"|gezahlt|credit|cheque)\b"),
-        ("total", r"\b(?:total\w*|summe|jumlah|gesamt\w*|ttl|totaal|montant total|importe)\b"),
+        ("total", r"\b(?:total\w*|summe|jumlah|gesamt\w*|ttl|totaal|montant total|importe|suma|summa|razem|celkem|yhteens[äa]|i alt)\b"),
         ("amount", r"\b(?:amount|amt|betrag|montant|sum|net|sales)\b"),
         ("price", r"\b(?:price|preis\w*|prix|unit|each|@)"),
     )

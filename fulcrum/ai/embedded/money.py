@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _REACH = 60
 _MOST_AMOUNTS = 1_500
 _HOPELESS = -0.9
+_UNLABELLED = 0.4
+"""Above the most that a place alone gives: what no label and no arithmetic calls a total is none."""
 _MOST_PARTS = 12
 _LARGEST_ROUNDING = Decimal("0.99")
 _WORDLESS = re.compile(r"^[\W\d_]*(?:(?:RM|MYR|EUR|USD|GBP|CHF|SGD|S|SR|ZR|T|X|TX)\b[\W\d_]*)*$", re.IGNORECASE)
@@ -105,7 +107,7 @@ class Money:
         ranked = sorted(found.items(), key=lambda pair: (pair[1].score, pair[1].line), reverse=True)
         value, best = ranked[0]
         second = ranked[1][1].score if len(ranked) > 1 else 0.0
-        if best.score <= 0:
+        if best.score <= 0 or (best.best < _UNLABELLED and not best.proofs):
             return Choice(None, 0.4)
         confidence = _sureness(best, best.score - second)
         share = (1 - confidence) / max(1, min(3, len(ranked) - 1))

@@ -50,6 +50,7 @@ _WHOLE = re.compile(
     r"(?P<num>\d{1,3}(?:[.,]\d{3})+|\d{1,7})(?![\d%]|[.,/:-]\d)(?:,-|\.-)?\s?(?P<after>€|EUR|USD|GBP|CHF)?",
 )
 _RATED = re.compile(r"\b(?:vat|gst|sst|tax|mwst|ust|tva|iva|btw|moms|umsatzsteuer|mehrwertsteuer)\b[\W_]*$", re.IGNORECASE)
+_UNTIL = re.compile(r"\b(?:bis|am|vom|zum|ab|per|den|dem|seit|und)\s*$", re.IGNORECASE)
 _LEAST_RATE, _LARGEST_RATE = 3, 27
 """Rates of tax on sales, in percent, as they are printed without their sign."""
 NUMBER = re.compile(r"(?<![\w.,])-?\d{1,12}(?:[.,]\d{1,6})?(?![\d%]|[.,/:]\d)")
@@ -96,7 +97,8 @@ def _sums(text: str, *, spaced: bool) -> Iterator[re.Match[str]]:
         if match["spaced"] and not (spaced and _is_one_number(text, match)):
             match = _MONEY.search(text, text.rindex(" ", match.start(), match.end("num")) + 1)
             continue
-        yield match
+        if not _is_day(text, match):
+            yield match
         match = _MONEY.search(text, match.end())
 
 
@@ -115,6 +117,11 @@ def _is_one_number(text: str, match: re.Match[str]) -> bool:
     if any(decimal_of(m["num"]) == product for m in _MONEY.finditer(after)):
         return False
     return not (_LEAST_RATE <= int(head) <= _LARGEST_RATE and _RATED.search(before))
+
+
+def _is_day(text: str, match: re.Match[str]) -> bool:
+    """Tell `bis 30.11.`, a day and a month without a year, from a sum."""
+    return text[match.end() : match.end() + 1] == "." and _UNTIL.search(text[: match.start()]) is not None
 
 
 def whole_amounts(page: Page) -> list[Amount]:
