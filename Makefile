@@ -3,7 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-UV := VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip
+# The system's certificates, as pip uses them: a company's own authority is known there.
+UV := UV_SYSTEM_CERTS=1 VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip
 
 .PHONY: help setup demo up test check lock bench clean
 

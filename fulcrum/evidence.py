@@ -28,7 +28,7 @@ def evidence(process: Process, dossier: Dossier, problem: str | None = None) -> 
     if dossier.review.kind is ReviewKind.AUDIT:
         parts.append("Fill the form in from the source text alone; it is compared with the AI's proposal afterwards.")
     elif dossier.proposal is not None:
-        parts.append(_proposal_table(dossier))
+        parts.append(_proposal_table(process, dossier))
     parts.append("\n".join(f"- {name}: {escaped(value)}" for name, value in known(process, dossier)))
     return "\n\n".join(parts)
 
@@ -97,20 +97,20 @@ def printable(text: str, *, keep: str = "") -> str:
     return "".join(c for c in text if c in keep or unicodedata.category(c) not in {"Cc", "Cf", "Cs"})
 
 
-def _proposal_table(dossier: Dossier) -> str:
+def _proposal_table(process: Process, dossier: Dossier) -> str:
+    """List what was proposed in the outcome's order; what is absent is left out, or the table buries the form."""
     proposal = dossier.proposal
     assert proposal is not None  # noqa: S101 - the caller has looked
     rows = ["| Field | Proposed | Sure |", "| --- | --- | --- |"]
-    for name, value in proposal.values.items():
-        sure = proposal.field_confidence.get(name)
-        rows.append(f"| {_title(name)} | {_cell(value)} | {_percent(sure)} |")
+    for name in process.outcome.model_fields:
+        value, sure = proposal.values.get(name), proposal.field_confidence.get(name)
+        if value not in (None, "", []):
+            rows.append(f"| {_title(name)} | {_cell(value)} | {_percent(sure)} |")
     overall = "unknown" if proposal.confidence is None else _percent(proposal.confidence)
     return "\n".join(rows) + f"\n\nThe AI's confidence in all of it: {overall}"
 
 
 def _cell(value: Any) -> str:
-    if value is None:
-        return "not given"
     if isinstance(value, list | tuple | dict):
         return f"{len(value)} entries" if len(value) != 1 else "1 entry"
     return escaped(str(value)[:_KNOWN_AT_MOST])

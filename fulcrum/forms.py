@@ -179,6 +179,7 @@ def _decision(process: Process, kind: ReviewKind, shown: Json) -> dict[str, Defi
     choices: Any = Literal[tuple(verdict.value for verdict in ALLOWED[kind])]
     name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
     note = Annotated[str, StringConstraints(max_length=2000)]
+    why = "Why; needed to reject." if Verdict.REJECT in ALLOWED[kind] else "Why, if that is worth keeping."
     known: Json = {"default": shown["reviewer"]} if shown.get("reviewer") else {}
     return {
         "verdict": (choices, Field(title="Verdict", description=f"{words}.")),
@@ -186,7 +187,7 @@ def _decision(process: Process, kind: ReviewKind, shown: Json) -> dict[str, Defi
             name,
             Field(title="Reviewer", description="Your name; it is kept with the decision.", json_schema_extra=known),
         ),
-        "note": (note, Field(str(shown.get("note") or "")[:2000], title="Note", description="Why; needed to reject.")),
+        "note": (note, Field(str(shown.get("note") or "")[:2000], title="Note", description=why)),
     }
 
 
@@ -195,7 +196,7 @@ def _source(process: Process, dossier: Dossier, problem: str | None) -> Definiti
     shown = _text(process, dossier)
     said = [f"Your last answer was not taken: {_sentence(problem)}"] if problem else []
     said.append(f"Why it is here: {_sentence(dossier.review.reason)}")
-    said.append("For reading: edits in this box are ignored.")
+    said.append(f"Received {dossier.case.received_at:%Y-%m-%d %H:%M} UTC. For reading: edits in this box are ignored.")
     title = f"What came in: {plain(dossier.case.external_id)[:NAME_AT_MOST]}"
     extra: Json = {"format": "json-string"}
     return (str, Field(shown, title=title, description=" ".join(said), json_schema_extra=extra))
@@ -230,7 +231,7 @@ def _text(process: Process, dossier: Dossier) -> str:
     if dossier.review.kind is ReviewKind.REPAIR:
         text = given.get("text")
         if isinstance(text, str) and text.strip() and _fits(text):
-            return "(The text stands in a field of its own, where it can be mended.)"
+            return "(Mend the text in its own field below.)"
     else:
         text = process.step.text(given)
     return excerpt(text, dossier.case.id) if isinstance(text, str) and text.strip() else "(There is no text.)"

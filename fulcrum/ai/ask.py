@@ -15,7 +15,7 @@ from fulcrum.ai.endpoint import Endpoint
 from fulcrum.ai.judge import judge, repair
 from fulcrum.ai.prices import cost, estimate, model_call
 from fulcrum.ai.prompt import request
-from fulcrum.ai.question import Answer, Question
+from fulcrum.ai.question import Answer, Fault, Question
 from fulcrum.cases import Batch, Case, Json, ModelCall, Proposal, Status
 from fulcrum.errors import LeaseLost
 from fulcrum.ledger import Ledger
@@ -154,7 +154,8 @@ class Inquiry:
             sure = field_confidence(self._process.step.outcome, answer.text, answer.logprobs) if answer.text else None
             call = model_call(self._endpoint, answer, sure)
             self._budget.settle(self._reserved.pop(question.key), call.cost)
-            calls.append(call)
+            if answer.error is not Fault.UNAVAILABLE:
+                calls.append(call)
             if answer.text is not None:
                 again.extend(self._hear(question, answer.text, sure or {}, answer.model))
                 heard.append(question.case_id)

@@ -83,7 +83,7 @@ class Office:
         return batch
 
     def claim(self, run_id: str | None = None) -> Batch:
-        batch = self.ledger.leases.claim(self.process.name, run_id or self.begin())
+        batch = self.ledger.leases.claim(self.process.name, run_id or self.begin(), 5000)
         assert batch is not None
         return batch
 
@@ -105,7 +105,7 @@ class Office:
 
     def quarantined(self) -> Review:
         run_id = self.begin()
-        document = NewCase(external_id="d0", input={"id": "d0", "text": ""}, unsound="line 1 has no text")
+        document = NewCase(external_id="q0", input={"id": "q0", "text": ""}, unsound="line 1 has no text")
         self.ledger.intake.take_in(run_id, self.process.name, [document])
         batch = self.claim(run_id)
         routing = Routing(

@@ -41,9 +41,7 @@ def deliver_all(office: Office) -> None:
     while parcel := office.ledger.outbox.claim(office.process.name):
         results = [Result(delivery=delivery, receipt=Receipt("row")) for delivery in parcel.deliveries]
         due = office.process.review.due
-        office.ledger.outbox.record(
-            parcel, results, run_id=None, queue="q", due=due, started_at=office.clock()
-        )
+        office.ledger.outbox.record(parcel, results, run_id=None, queue="q", due=due, started_at=office.clock())
 
 
 def test_an_approval_without_changes_takes_the_proposal(office: Office, an_invoice: Callable[..., Json]) -> None:
@@ -191,7 +189,11 @@ def test_an_audits_values_are_wholly_the_persons(office: Office) -> None:
     review = office.in_review(kind=ReviewKind.AUDIT)
     decision = say(office, review, Verdict.APPROVE, **AUDITED)
     assert decision.values is not None
-    assert (decision.values["total"], decision.values["net"], decision.values["document_number"]) == ("131.00", None, None)
+    assert (decision.values["total"], decision.values["net"], decision.values["document_number"]) == (
+        "131.00",
+        None,
+        None,
+    )
     assert decision.corrections == {
         "total": {"proposed": "121.00", "decided": "131.00"},
         "net": {"proposed": "100.00", "decided": None},
@@ -303,7 +305,11 @@ def test_reopening_takes_the_amounts_back(office: Office) -> None:
     history = office.history(review.case_id)
     assert (history.case.status, history.case.revision) == (Status.IN_REVIEW, 2)
     undone = history.deliveries[-1]
-    assert (undone["effect"], undone["reverses"], undone["decided_by"]) == ("reversal", history.deliveries[0]["key"], "Bob")
+    assert (undone["effect"], undone["reverses"], undone["decided_by"]) == (
+        "reversal",
+        history.deliveries[0]["key"],
+        "Bob",
+    )
     posting = undone["content"]["posting"]
     assert (posting["net"], posting["tax"], posting["total"]) == ("-100.00", "-21.00", "-121.00")
     assert (posting["rounding"], posting["document_number"]) == (None, "2024-17")

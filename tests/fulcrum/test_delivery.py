@@ -132,7 +132,10 @@ def test_a_refused_posting_goes_back_to_a_person(office: Office) -> None:
     review = office.ledger.reviews.open()[0]
     assert (review.case_id, review.code, review.queue) == (case_id, "refused", office.process.review.queue)
     assert "told to" in review.reason
-    assert (status(office, case_id), deliver_due(office.ledger, office.process, {ERP: target})) == (Status.IN_REVIEW, [])
+    assert (status(office, case_id), deliver_due(office.ledger, office.process, {ERP: target})) == (
+        Status.IN_REVIEW,
+        [],
+    )
     decide(office.ledger, office.process, review.id, Said(verdict=Verdict.APPROVE, reviewer="Ada"))
     deliver_due(office.ledger, office.process, {ERP: target})
     history = office.history(case_id)

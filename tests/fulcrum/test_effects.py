@@ -54,7 +54,9 @@ def test_an_amount_negated_twice_is_the_amount(net: str | None, rounding: str | 
         assert (after is None) is (before is None)
         assert before is None or Decimal(after) == -Decimal(before)
     twice = negated(once, ErpPosting)
-    amounts = {name: value and Decimal(value) for name, value in posting.items() if name in {"net", "rounding", "total"}}
+    amounts = {
+        name: value and Decimal(value) for name, value in posting.items() if name in {"net", "rounding", "total"}
+    }
     assert amounts == {name: twice[name] and Decimal(twice[name]) for name in amounts}
     assert {name: twice[name] for name in ("document_kind", "document_number")} == {
         "document_kind": "invoice",

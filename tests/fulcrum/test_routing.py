@@ -32,9 +32,7 @@ THRESHOLDS = (0.0, 0.8, 1.0)
 
 
 def proposed(confidence: float | None, case_id: str = "c", version: str = "s") -> Proposal:
-    return Proposal(
-        case_id=case_id, step="extract", kind="ai", values={}, confidence=confidence, sop_version=version
-    )
+    return Proposal(case_id=case_id, step="extract", kind="ai", values={}, confidence=confidence, sop_version=version)
 
 
 def case() -> Case:

@@ -45,7 +45,8 @@ _GIVEN = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _RETURNED = re.compile(
-    r"^[^\w\n]{0,80}(?:total |cash |amount )*(?:change|baki|kembali\w*|wechselgeld|r[üu]ckgeld|monnaie|rendu|cambio|resto|wisselgeld)" + _SUM,
+    r"^[^\w\n]{0,80}(?:total |cash |amount )*(?:change|baki|kembali\w*|wechselgeld|r[üu]ckgeld|monnaie|rendu|cambio|resto|wisselgeld)"
+    + _SUM,
     re.IGNORECASE | re.MULTILINE,
 )
 _PAID = re.compile(
@@ -98,15 +99,16 @@ def is_another_kind(text: str, options: Iterable[str]) -> bool:
     if len(kinds) < 2:  # noqa: PLR2004 - the options are not kinds of documents
         return False
     return _DENIED.search(text) is not None or any(
-        kind not in kinds for kind in map(_heading, text.split("\n", _HEADED)[:_HEADED])
-        if kind
+        kind not in kinds for kind in map(_heading, text.split("\n", _HEADED)[:_HEADED]) if kind
     )
 
 
 def _heading(line: str) -> str:
     """Name the kind of document that a short line heads; empty for any other line and for one that refers to another."""
     match = _OTHER_HEADING.match(line) if len(line) <= _WIDEST_HEADING else None
-    if match is None or re.search(r"[:/]|\b(?:no|nr|n°|invoice|rechnung|facture)\b", line[match.start("head") :], re.IGNORECASE):
+    if match is None or re.search(
+        r"[:/]|\b(?:no|nr|n°|invoice|rechnung|facture)\b", line[match.start("head") :], re.IGNORECASE
+    ):
         return ""
     head = match["head"].lower()
     return next(kind for kind, words in _OTHER_KINDS.items() if any(word in head for word in words))

@@ -64,7 +64,8 @@ _MONEY_CLASSES = tuple(
         ("tendered", r"\b(?:cash|tend\w*|tunai|bar|gegeben|bezahlt|received|esp[eè]ces|paid|payments?|paym\w*"
                      r"|collected"
                      r"|gezahlt|credit|cheque)\b"),
-        ("total", r"\b(?:total\w*|summe|jumlah|gesamt\w*|ttl|totaal|montant total|importe|suma|summa|razem|celkem|yhteens[äa]|i alt)\b"),
+        ("total", r"\b(?:total\w*|summe|jumlah|gesamt\w*|ttl|totaal|montant total|importe|suma|summa|razem|celkem|yhteens[äa]|i alt)\b"
+                  r"|\b(?:gross|brutto)(?![\s-]*\w*(?:preis|gewicht|price|weight|sales))\b"),
         ("amount", r"\b(?:amount|amt|betrag|montant|sum|net|sales)\b"),
         ("price", r"\b(?:price|preis\w*|prix|unit|each|@)"),
     )

@@ -221,7 +221,9 @@ def _told_nets(items: list[Labelled]) -> list[Labelled]:
 _MAY_BE_NET = frozenset({"amount", "grand", "total"})
 _TOTALS = frozenset({"total", "grand", "including", "rounded"})
 _NEAR, _FOLLOWS = 2, 5
-_NET = re.compile(r"(?:(?P<total>total\w*|sum\w*|amount) )?nett?o?(?(total)| (?P<after>total|sum|amount))?", re.IGNORECASE)
+_NET = re.compile(
+    r"(?:(?P<total>total\w*|sum\w*|amount) )?nett?o?(?(total)| (?P<after>total|sum|amount))?", re.IGNORECASE
+)
 
 
 def _told_net(item: Labelled, taxes: set[int], totals: set[int]) -> Labelled:
@@ -233,7 +235,7 @@ def _told_net(item: Labelled, taxes: set[int], totals: set[int]) -> Labelled:
     if match["total"] or match["after"]:
         told = any(tax < total <= line + _FOLLOWS for tax in following for total in totals)
     else:
-        told = bool(following) or line - 1 in taxes
+        told = bool(following) or (bool(totals) and line - 1 in taxes)
     return replace(item, kind="excluding", in_summary=item.in_summary and item.columns > 1) if told else item
 
 

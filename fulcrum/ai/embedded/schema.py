@@ -144,7 +144,9 @@ def _only_decimals(pattern: str) -> bool:
         matches = re.compile(pattern).search
     except re.error:
         return False
-    return all(map(matches, ("0.00", "1.5", "1234.56"))) and not any(map(matches, ("", "A", "A1", "1.5x", "2026-01-31")))
+    return all(map(matches, ("0.00", "1.5", "1234.56"))) and not any(
+        map(matches, ("", "A", "A1", "1.5x", "2026-01-31"))
+    )
 
 
 def _merge(left: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:

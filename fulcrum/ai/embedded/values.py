@@ -49,7 +49,9 @@ _WHOLE = re.compile(
     r"(?<![\w.,/-])(?P<sign>-)?(?P<cur>RM|MYR|EUR|USD|GBP|JPY|IDR|Rp|CHF|[$€£¥])?\s?"
     r"(?P<num>\d{1,3}(?:[.,]\d{3})+|\d{1,7})(?![\d%]|[.,/:-]\d)(?:,-|\.-)?\s?(?P<after>€|EUR|USD|GBP|CHF)?",
 )
-_RATED = re.compile(r"\b(?:vat|gst|sst|tax|mwst|ust|tva|iva|btw|moms|umsatzsteuer|mehrwertsteuer)\b[\W_]*$", re.IGNORECASE)
+_RATED = re.compile(
+    r"\b(?:vat|gst|sst|tax|mwst|ust|tva|iva|btw|moms|umsatzsteuer|mehrwertsteuer)\b[\W_]*$", re.IGNORECASE
+)
 _UNTIL = re.compile(r"\b(?:bis|am|vom|zum|ab|per|den|dem|seit|und)\s*$", re.IGNORECASE)
 _LEAST_RATE, _LARGEST_RATE = 3, 27
 """Rates of tax on sales, in percent, as they are printed without their sign."""

@@ -282,3 +282,28 @@ def test_naughty_strings_as_documents_give_valid_answers() -> None:
         pytest.skip("the shared naughty strings are not on this machine")
     for text in json.loads(path.read_text(encoding="utf-8")):
         assert _filled(Invoice, text).document_kind in {"invoice", "credit_note", "receipt"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["Customer PO   PO-7781", "Your order: PO-7781", "Votre commande : PO-7781", "Bon de commande n° PO-7781",
+     "Ihre Bestellung: PO-7781", "Bestell-Nr. PO-7781", "Uw order: PO-7781", "P.O. No. PO-7781", "PO: PO-7781"],
+)  # fmt: skip
+def test_the_buyers_order_number_is_found_by_its_common_names(line: str) -> None:
+    """Suppliers name it in their own language."""
+    assert _filled(Invoice, f"Alder Works Ltd\nInvoice 17\n{line}\nTotal 5.00").purchase_order == "PO-7781"
+
+
+def test_a_post_office_box_is_no_order() -> None:
+    """An address is not taken for an order number."""
+    assert _filled(Invoice, "Alder Works Ltd\nPO Box 404\nInvoice 17\nTotal 5.00").purchase_order is None
+
+
+@pytest.mark.parametrize(
+    "head",
+    ["Alder Works Ltd\nP.B. 12, L-2999 Town\n\nGreat Buyer Services S.A.\n14, rue du Lac\nL-4123 Ville",
+     "Alder Works Ltd, Town\nACCOUNT\nCustomer 10 Great Buyer S.A."],
+)  # fmt: skip
+def test_the_letterhead_names_the_supplier(head: str) -> None:
+    """Who stands first with a legal form wrote the letter; what follows a comma is a place."""
+    assert _filled(Invoice, f"{head}\n2 May 2024\nTotal 5.00").supplier_name == "Alder Works Ltd"

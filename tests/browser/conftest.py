@@ -1,0 +1,73 @@
+"""A real browser on the real server, with a real worker that takes the answers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """Start Chromium, or skip for want of it; where it is required (FULCRUM_REQUIRE_BROWSER=1), fail."""
+    if not CHROMIUM.exists():
+        message = f"no Chromium at {CHROMIUM}"
+        if os.environ.get("FULCRUM_REQUIRE_BROWSER") == "1":
+            pytest.fail(message)
+        pytest.skip(message)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(ARGUMENTS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Any) -> Iterator[Any]:
+    """Open a window of its own for a test; what it waits for may take a minute on a busy machine."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 1400}, locale="en-GB", timezone_id="UTC")
+    context.set_default_timeout(60_000)
+    page = context.new_page()
+    yield page
+    context.close()
+
+
+@pytest.fixture(scope="session")
+def reviews_worker(chromium: Any, prefect_server: Any) -> Iterator[None]:
+    """Run a stock process worker of the pool `reviews` for the session."""
+    from deployments.stack import Worker
+    from fulcrum.settings import settings
+
+    worker = Worker(settings(), prefect_server.url, pool="reviews", limit=2)
+    worker.start()
+    yield
+    worker.stop()
+
+
+@pytest.fixture
+def keep_screenshot(tmp_path: Path) -> Any:
+    """Give a function that takes a screenshot: into FULCRUM_SCREENSHOTS where that is set, else into a temporary folder."""
+    folder = Path(os.environ.get("FULCRUM_SCREENSHOTS") or tmp_path)
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def keep(page: Any, name: str) -> Path:
+        path = folder / f"{name}.png"
+        page.screenshot(path=path)
+        return path
+
+    return keep
