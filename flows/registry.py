@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import cast
 
 from fulcrum.errors import UnknownProcess
 from fulcrum.process import Process
-
-if TYPE_CHECKING:
-    from prefect import Flow
+from fulcrum.report import RunReport
 
 FOLDER = Path(__file__).parent
 
@@ -21,12 +20,13 @@ def names() -> list[str]:
     return sorted(path.parent.name.replace("_", "-") for path in FOLDER.glob("*/process.py"))
 
 
-def flow_of(name: str) -> Flow[..., Any]:
-    """Find a process's flow; it imports Prefect. Raises UnknownProcess."""
+def flow_of(name: str) -> Callable[..., RunReport]:
+    """Find a process's flow, to be called with a source and options; it imports Prefect. Raises UnknownProcess."""
     from prefect import Flow  # noqa: PLC0415 - a definition is read without Prefect
 
     module = import_module(f"flows.{process(name).folder.name}.flow")
-    return next(value for value in vars(module).values() if isinstance(value, Flow) and value.name == name)
+    found = next(value for value in vars(module).values() if isinstance(value, Flow) and value.name == name)
+    return cast("Callable[..., RunReport]", found)
 
 
 @cache

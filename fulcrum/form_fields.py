@@ -22,7 +22,8 @@ OWN = ("source_text", "verdict", "reviewer", "note")
 
 UNUSABLE = frozenset(
     {"type", "items", "required", "enum", "not", "title", "pattern", "minimum", "maximum", "properties", "definitions",
-     "default", "format", "description", "const", "anyOf", "allOf", "oneOf", "maxLength", "minLength", *OWN}
+     "allOf", "anyOf", "oneOf", "minLength", "maxLength", "minItems", "maxItems", "examples", "deprecated", "contains",
+     *OWN}
 )  # fmt: skip
 """Names that a field of the form cannot have: words of JSON schema, which break the V2 UI, and the form's own."""
 

@@ -20,7 +20,7 @@ from fulcrum.process import Rule
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    import pandas as pd
+    import pandas as pd  # type: ignore[import-untyped] # it ships no types
 
     from fulcrum.cases import Json
     from fulcrum.process import Gate, GateContext, Row, Stage, Tolerance

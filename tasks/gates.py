@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
@@ -33,9 +35,7 @@ def check(run: ProcessRun, batch: Batch, gate: Gate) -> Checked:
     if gate.stage is Stage.INTAKE:
         rows = _documents(run, batch)
         result = evaluate(gate, rows, run.gate_context())
-        passed = () if result.exceeded(gate.tolerance) else result.passed
-        run.ledger.work.pass_gate(batch, passed, gate.name, result.version, started)
-        _set_aside(run, batch, gate, result, {row.case_id: row.unsound for row in rows if row.unsound})
+        _record(run, batch, gate, result, rows, started)
     else:
         rows, taken = _proposals(run, batch)
         result = evaluate(gate, rows, run.gate_context(taken))
@@ -57,14 +57,22 @@ def _proposals(run: ProcessRun, batch: Batch) -> tuple[list[Row], dict[str, str]
     return [Row(case_id=case.id, input=case.input, values=proposals[case.id].values) for case in cases], taken
 
 
-def _set_aside(run: ProcessRun, batch: Batch, gate: Gate, result: GateResult, unsound: dict[str, str]) -> None:
+def _record(
+    run: ProcessRun, batch: Batch, gate: Gate, result: GateResult, rows: Sequence[Row], started: datetime
+) -> None:
     """Quarantine what failed; all of the batch, and the run fails, when it is more than the gate tolerates."""
     refused = result.exceeded(gate.tolerance)
-    reasons = {case_id: unsound.get(case_id) or result.reasons(case_id) for case_id in result.failed}
-    routings = quarantined(result.case_ids, reasons, run.process.review, gate=gate.name, refused=refused)
-    if routings:
-        due = run.process.review.due
-        run.ledger.work.quarantine(batch, routings, gate=gate.name, due=due, started_at=run.ledger.store.now())
+    unreadable = {row.case_id: row.unsound for row in rows if row.unsound}
+    reasons = {case_id: unreadable.get(case_id) or result.reasons(case_id) for case_id in result.failed}
+    run.ledger.work.pass_gate(
+        batch,
+        () if refused else result.passed,
+        gate.name,
+        result.version,
+        started,
+        set_aside=quarantined(result.case_ids, reasons, run.process.review, gate=gate.name, refused=refused),
+        due=run.process.review.due,
+    )
     if refused:
         _show(run, gate, result)
         raise GateFailed(

@@ -8,10 +8,9 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
-from fulcrum.ledger.journal import chunked
 from fulcrum.settings import settings
 from fulcrum.sources import Originals, read
-from tasks.run import ProcessRun
+from tasks.run import ProcessRun, RunOptions
 
 
 @task(cache_policy=NO_CACHE, task_run_name="take in")
@@ -20,7 +19,7 @@ def take_in(run: ProcessRun, source: str) -> None:
     originals = Originals(settings().home / "originals")
     cases = read(source, case=run.process.case, originals=originals, attachment=run.process.attachment)
     taken = 0
-    for items in chunked(islice(cases, run.options.limit), run.options.batch_size):
+    while items := list(islice(cases, _room(run.options, taken))):
         came = run.ledger.intake.take_in(run.run_id, run.process.name, items)
         taken += len(came.new)
         run.duplicates += came.duplicates
@@ -31,3 +30,8 @@ def take_in(run: ProcessRun, source: str) -> None:
             "%d known ids came with other content; it was not handled, their cases' histories name it",
             run.changed_duplicates,
         )
+
+
+def _room(options: RunOptions, taken: int) -> int:
+    """Say how many cases to read next: no more than may still be new, because what is known counts for nothing."""
+    return options.batch_size if options.limit is None else min(options.batch_size, options.limit - taken)

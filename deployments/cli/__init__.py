@@ -26,6 +26,11 @@ app.command(
 app.command("deployments.cli.stack:bootstrap", name="bootstrap", help="Register blocks, pools and deployments.")
 app.command("deployments.cli.stack:migrate", name="migrate", help="Bring the ledger's schema up to date.")
 
+autonomy = App(name="autonomy", help="Show or set what a process may do alone.")
+autonomy.command("deployments.cli.autonomy:show", name="show", help="Show it, and who set it when and why.")
+autonomy.command("deployments.cli.autonomy:change", name="set", help="Set it, with who and why.")
+app.command(autonomy)
+
 model = App(name="model", help="Serve the embedded model, or check an endpoint.")
 model.command("deployments.cli.models:serve", name="serve", help="Serve the embedded model to other tools.")
 model.command("deployments.cli.models:check", name="check", help="Ask an endpoint once and say what it is good for.")

@@ -117,12 +117,11 @@ def _take_effect(ledger: Ledger, process: Process, case_id: str) -> None:
     from deployments.stack import api  # noqa: PLC0415
 
     with api(say=say):
-        from blocks import load_target  # noqa: PLC0415
         from fulcrum.delivery import deliver_due  # noqa: PLC0415
         from tasks.review import publish, take_down_settled  # noqa: PLC0415
+        from tasks.targets import load_targets  # noqa: PLC0415
 
-        targets = {name: load_target(name) for name in process.targets}
-        for result in deliver_due(ledger, process, targets, case_ids=[case_id]):
+        for result in deliver_due(ledger, process, load_targets(process), case_ids=[case_id]):
             done = result.receipt.reference if result.receipt else str(result.error)
             out.print(f"{result.delivery.effect.value}: {done}", markup=False)
         take_down_settled(ledger, process)

@@ -22,7 +22,7 @@ SAMPLE_PROCESS = "invoice-intake"
 def run(
     process: str,
     *,
-    source: str,
+    source: Annotated[str, Parameter(allow_leading_hyphen=True)],
     limit: int | None = None,
     max_cost: Decimal | None = None,
     model: str | None = None,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from prefect import flow
-from tasks.review import request_reviews
 
 from flows.invoice_intake.gates import DOCUMENT_GATE, INVOICE_GATE
 from flows.invoice_intake.process import FOLDER, INVOICE_INTAKE
@@ -12,6 +11,7 @@ from tasks.ai import ask
 from tasks.delivery import deliver
 from tasks.gates import check
 from tasks.intake import take_in
+from tasks.review import request_reviews
 from tasks.routing import route
 from tasks.run import RunOptions, ahead, process_run
 

@@ -86,6 +86,12 @@ class Runs:
             row = tx.execute(query.limit(1)).mappings().one_or_none()
         return None if row is None else Standing(Autonomy(row["autonomy"]), row["threshold"])
 
+    def standings(self, process: str) -> list[Json]:
+        """List every change of a process's autonomy and threshold, the newest first."""
+        query = select(ProcessStateRow).where(ProcessStateRow.process == process).order_by(ProcessStateRow.seq.desc())
+        with self._store.read() as tx:
+            return [dict(row) for row in tx.execute(query).mappings()]
+
     def set_standing(self, process: str, standing: Standing, *, by: str, reason: str) -> None:
         """Set a process's autonomy and threshold: who, when and why stay on record."""
         with self._store.write() as tx:

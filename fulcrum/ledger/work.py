@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -15,7 +15,7 @@ from fulcrum.ledger.journal import Change, apply, chunked, content_row, read_con
 from fulcrum.ledger.outbox import post
 from fulcrum.ledger.review_rows import open_reviews
 from fulcrum.ledger.store import Store
-from fulcrum.ledger.tables import CaseRow, ContentRow, ModelCallRow, ProposalRow
+from fulcrum.ledger.tables import CaseRow, ContentRow, EventRow, ModelCallRow, ProposalRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +54,22 @@ class Work:
                 taken.update({key: case_id for key, case_id in tx.execute(query) if key})
         return taken
 
-    def pass_gate(self, batch: Batch, passed: Sequence[str], gate: str, version: str, started_at: datetime) -> None:
-        """Record that cases met the intake gate."""
+    def pass_gate(
+        self,
+        batch: Batch,
+        passed: Sequence[str],
+        gate: str,
+        version: str,
+        started_at: datetime,
+        *,
+        set_aside: Sequence[Routing] = (),
+        due: timedelta = timedelta(days=1),
+    ) -> None:
+        """Record the intake gate's whole verdict at once: who goes on, and who is set aside for a person to repair."""
         facts = {"gate": gate, "version": version}
-        changes = [
+        checks = [
             Change(
-                case_id=c,
+                case_id=case_id,
                 transition="check",
                 activity="check",
                 resource="rule",
@@ -67,26 +77,19 @@ class Work:
                 started_at=started_at,
                 facts=facts,
             )
-            for c in passed
+            for case_id in passed
         ]
+        changes = [*checks, *(_set_aside(routing, gate, started_at) for routing in set_aside)]
+        now = self._store.now()
         with self._store.write() as tx:
-            apply(tx, changes, now=self._store.now(), run_id=batch.run_id, lease=batch)
+            apply(tx, changes, now=now, run_id=batch.run_id, lease=batch)
+            open_reviews(tx, batch.process, set_aside, now=now, due=due)
 
     def quarantine(
         self, batch: Batch, routings: Sequence[Routing], *, gate: str, due: timedelta, started_at: datetime
     ) -> None:
         """Set unsound cases aside, each with its reason, and ask a person to repair or discard them."""
-        changes = [
-            Change(
-                case_id=r.case_id, transition="quarantine", activity="quarantine", resource="rule", actor=gate,
-                started_at=started_at, facts={"code": r.code, "reason": r.reason}, sets=_route_columns(r),
-            )
-            for r in routings
-        ]  # fmt: skip
-        now = self._store.now()
-        with self._store.write() as tx:
-            apply(tx, changes, now=now, run_id=batch.run_id, lease=batch)
-            open_reviews(tx, batch.process, routings, now=now, due=due)
+        self.pass_gate(batch, (), gate, "", started_at, set_aside=routings, due=due)
 
     def answers(self, keys: Iterable[str]) -> dict[str, tuple[ModelCall, str]]:
         """Find the questions that were answered before, with the answer's text: a paid answer is not paid again."""
@@ -108,13 +111,15 @@ class Work:
     ) -> None:
         """Make calls durable and, in the same transaction, the proposals that came of them.
 
-        `keys` are the proposals' business keys by case. A proposal's event carries the cost of its case's calls here.
+        `keys` are the proposals' business keys by case. A proposal's event carries what its case's calls have cost so
+        far, those of an unsound first answer among them.
         """
         now = self._store.now()
         with self._store.write() as tx:
             _store_calls(tx, batch.run_id, calls, now)
             if proposals:
-                changes = [_propose(p, calls, keys.get(p.case_id), now) for p in proposals]
+                owed = unbooked(tx, [p.case_id for p in proposals])
+                changes = [_propose(p, owed.get(p.case_id), keys.get(p.case_id), now) for p in proposals]
                 digests = apply(tx, changes, now=now, run_id=batch.run_id, lease=batch)
                 revisions = _revisions(tx, [p.case_id for p in proposals])
                 rows = [
@@ -134,8 +139,11 @@ class Work:
     ) -> None:
         """Record each case's route with its reason: cleared ones get their outcome and outbox rows, others a review."""
         now = self._store.now()
-        changes = [_route_change(r, cleared.get(r.case_id), gate, started_at) for r in routings]
         with self._store.write() as tx:
+            owed = unbooked(tx, [routing.case_id for routing in routings])
+            changes = [
+                _route_change(r, cleared.get(r.case_id), owed.get(r.case_id), gate, started_at) for r in routings
+            ]
             apply(tx, changes, now=now, run_id=batch.run_id, lease=batch)
             open_reviews(tx, batch.process, [r for r in routings if r.route is Route.REVIEW], now=now, due=due)
             post(tx, [d for outcome in cleared.values() for d in outcome.deliveries], now=now)
@@ -176,9 +184,31 @@ def _proposal(row: RowMapping, body: Json) -> Proposal:
     return Proposal(**kept, values=body.get("values", {}), evidence=body.get("evidence", {}))
 
 
-def _propose(proposal: Proposal, calls: Sequence[ModelCall], key: str | None, now: datetime) -> Change:
-    mine = [call for call in calls if call.case_id == proposal.case_id]
-    started = min((call.asked_at for call in mine), default=now)
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """What the calls of a case have cost that no event carries yet, and when the first call of the case was made."""
+
+    cost: Decimal
+    currency: str
+    since: datetime
+
+
+def unbooked(tx: Connection, case_ids: Sequence[str]) -> dict[str, Owed]:
+    """Find by case the cost of calls that no event carries yet: the event log is the bill, so none may be left out."""
+    owed: dict[str, Owed] = {}
+    for chunk in chunked(case_ids):
+        calls = select(ModelCallRow.case_id, ModelCallRow.cost, ModelCallRow.currency, ModelCallRow.asked_at)
+        for case_id, cost, currency, asked_at in tx.execute(calls.where(ModelCallRow.case_id.in_(chunk))):
+            before = owed.get(case_id, Owed(Decimal(0), currency, asked_at))
+            owed[case_id] = Owed(before.cost + cost, currency, min(before.since, asked_at))
+        events = select(EventRow.case_id, EventRow.cost).where(EventRow.case_id.in_(chunk), EventRow.cost.is_not(None))
+        for case_id, booked in tx.execute(events):
+            if case_id in owed and booked is not None:
+                owed[case_id] = replace(owed[case_id], cost=owed[case_id].cost - booked)
+    return owed
+
+
+def _propose(proposal: Proposal, owed: Owed | None, key: str | None, now: datetime) -> Change:
     facts = {"step": proposal.step, "kind": proposal.kind, "confidence": proposal.confidence}
     versions = {"sop": proposal.sop_version, "prompt": proposal.prompt_version}
     return Change(
@@ -187,9 +217,9 @@ def _propose(proposal: Proposal, calls: Sequence[ModelCall], key: str | None, no
         activity=f"propose {proposal.step}",
         resource="ai" if proposal.kind == "ai" else "rule",
         actor=proposal.model,
-        started_at=started,
-        cost=sum((call.cost for call in mine), Decimal(0)),
-        currency=mine[0].currency if mine else None,
+        started_at=owed.since if owed else now,
+        cost=owed.cost if owed else None,
+        currency=owed.currency if owed else None,
         facts=facts | versions,
         kind="proposal",
         content={"values": proposal.values, "evidence": proposal.evidence},
@@ -236,6 +266,19 @@ def _call(row: RowMapping) -> ModelCall:
     return ModelCall(**{name: row[name] for name in CALL_COLUMNS}, answer=row["body"]["text"])
 
 
+def _set_aside(routing: Routing, gate: str, started_at: datetime) -> Change:
+    return Change(
+        case_id=routing.case_id,
+        transition="quarantine",
+        activity="quarantine",
+        resource="rule",
+        actor=gate,
+        started_at=started_at,
+        facts={"code": routing.code, "reason": routing.reason},
+        sets=_route_columns(routing),
+    )
+
+
 def _route_columns(routing: Routing) -> Json:
     return {
         "route": routing.route.value,
@@ -245,7 +288,10 @@ def _route_columns(routing: Routing) -> Json:
     }
 
 
-def _route_change(routing: Routing, outcome: Cleared | None, gate: str, started_at: datetime) -> Change:
+def _route_change(
+    routing: Routing, outcome: Cleared | None, owed: Owed | None, gate: str, started_at: datetime
+) -> Change:
+    unpaid = owed if owed and owed.cost else None
     facts = {
         "route": routing.route,
         "code": routing.code,
@@ -259,6 +305,8 @@ def _route_change(routing: Routing, outcome: Cleared | None, gate: str, started_
         resource="rule",
         actor=gate,
         started_at=started_at,
+        cost=unpaid.cost if unpaid else None,
+        currency=unpaid.currency if unpaid else None,
         facts=facts,
         kind="outcome",
         content=outcome.values if outcome else None,

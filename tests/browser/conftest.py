@@ -61,7 +61,7 @@ def reviews_worker(chromium: Any, prefect_server: Any) -> Iterator[None]:
 
 @pytest.fixture
 def keep_screenshot(tmp_path: Path) -> Any:
-    """Give a function that takes a screenshot: into FULCRUM_SCREENSHOTS where that is set, else into a temporary folder."""
+    """Give a function that takes a screenshot, into FULCRUM_SCREENSHOTS or else into a temporary folder."""
     folder = Path(os.environ.get("FULCRUM_SCREENSHOTS") or tmp_path)
     folder.mkdir(parents=True, exist_ok=True)
 

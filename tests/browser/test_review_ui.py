@@ -80,6 +80,9 @@ class SecondUi:
 
     def open_form(self) -> None:
         """Open the form of the run on screen."""
+        # The queue has menus too: the run's own is there once its tabs are.
+        self.page.wait_for_url("**/runs/flow-run/**")
+        self.page.get_by_role("tab", name="Logs").wait_for()
         self.page.locator("button[aria-haspopup=menu]").last.click()
         self.page.get_by_role("menuitem", name="Resume").click()
         self._dialog.get_by_role("button", name="Resume").wait_for()
@@ -96,7 +99,7 @@ class SecondUi:
 
     def choose(self, label: str, option: str) -> None:
         """Choose in a select."""
-        self.field(label).click()
+        self._dialog.get_by_role("button", name=f"Select {label}").click()
         self.page.get_by_role("option", name=option, exact=True).click()
 
     def submit(self) -> None:

@@ -6,6 +6,7 @@ import json
 import logging
 import sqlite3
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -60,10 +61,8 @@ class Shown:
 
         from flows.operations.review_case import review_case
 
-        try:
+        with suppress(Pause):
             run_flow(review_case, flow_run=self.run, return_type="state")
-        except Pause:
-            pass
         return str(self.run.state.name)
 
     def history(self) -> Any:
@@ -97,7 +96,7 @@ def show(prefect_server: Any) -> Iterator[Any]:
 
 
 def test_an_approval_with_a_correction_is_posted_as_corrected(show: Any) -> None:
-    """The posting has the corrected value, the decision the reviewer and the correction, Prefect nothing of the case."""
+    """The posting has the corrected value, the decision reviewer and correction, Prefect nothing of the case."""
     shown = show(proposed())
     assert shown.answer(**shown.form() | REVIEWER | {"verdict": "approve", "total": "1210.00"}) == "Completed"
     posting = shown.postings()[0]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.invoice_intake.process import INVOICE_INTAKE
-from flows.registry import flow_of, names, process
+from flows.registry import names, process
 from fulcrum.errors import UnknownProcess
 from fulcrum.process import Process, Stage, Tolerance
 
@@ -150,6 +150,5 @@ def test_every_process_is_found_by_its_name(name: str) -> None:
 @pytest.mark.parametrize("name", ["nothing", "", "../invoice-intake", "invoice_intake", "operations"])
 def test_an_unknown_process_is_named_with_those_there_are(name: str) -> None:
     """Neither a folder without a definition nor a path is one."""
-    for find in (process, flow_of):
-        with pytest.raises(UnknownProcess, match="invoice-intake"):
-            find(name)
+    with pytest.raises(UnknownProcess, match="invoice-intake"):
+        process(name)

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
     from tests.fulcrum.conftest import Office
 
-CONTRACT = (
-    "run_id process taken_in carried_over duplicates quarantined proposed cleared in_review degraded still_open "
-    "delivered delivery_failed model_calls tokens_in tokens_out ai_cost currency seconds"
-).split()
+CONTRACT = [
+    "run_id", "process", "taken_in", "carried_over", "duplicates", "quarantined", "proposed", "cleared", "in_review",
+    "degraded", "still_open", "delivered", "delivery_failed", "model_calls", "tokens_in", "tokens_out", "ai_cost",
+    "currency", "seconds",
+]  # fmt: skip
 FURTHER = {
     "changed_duplicates", "reasons", "model_seconds_p50", "model_seconds_p95", "cycle_seconds_p50",
     "cycle_seconds_p95",

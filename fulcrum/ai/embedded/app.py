@@ -24,7 +24,7 @@ from fulcrum.ai.embedded.tokens import Token, sentence_tokens, tokens_of
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-FINGERPRINT = "fulcrum-embedded-1.0"
+FINGERPRINT = "fulcrum-embedded-1.1"
 """Changes whenever the same request may get another answer."""
 NO_SCHEMA = (
     "I am no language model: I fill a JSON schema from a document. Send `response_format` of type json_schema"

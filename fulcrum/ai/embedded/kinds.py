@@ -33,24 +33,26 @@ _KIND_OF = {"receipt": "receipt", "invoice": "invoice", "credit": "credit", "cre
             "quote": "quote", "quotation": "quote", "offer": "quote", "delivery": "delivery", "reminder": "reminder",
             "dunning": "reminder", "statement": "statement", "refund": "credit"}  # fmt: skip
 _CREDIT_HEAD = re.compile(
-    r"^[^\w\n]{0,80}(?:credit (?:note|memo)|gutschrift|avoir|rechnungskorrektur|storno\w*|nota kredit|korrekturrechnung)\b"
-    r"|\(381\)|\(384\)|\btyp[e]?\s*381\b",
+    r"^[^\w\n]{0,80}(?:credit (?:note|memo)|gutschrift|avoir|rechnungskorrektur|storno\w*|nota kredit"
+    r"|korrekturrechnung)\b|\(381\)|\(384\)|\btyp[e]?\s*381\b",
     re.IGNORECASE | re.MULTILINE,
 )
 # A sum in the same line, or at the beginning of the next where the line has nothing else.
 _SUM = r"\b(?:[^\n]{0,24}?|\W{0,6}\n\W{0,3}(?:[A-Z]{2,3})?\W{0,3})\d*[.,]\d\d(?!\d)"
 _GIVEN = re.compile(
-    r"^[^\w\n]{0,80}(?:paid |total |amount |by |in )*(?:cash|paid|tender\w*|visa|master ?card|tunai|bar|gegeben|esp[eè]ces|contanti|efectivo"
+    r"^[^\w\n]{0,80}(?:paid |total |amount |by |in )*(?:cash|paid|tender\w*|visa|master ?card|tunai|bar"
+    r"|gegeben|esp[eè]ces|contanti|efectivo"
     r"|contant|carte bancaire|ec-?karte)" + _SUM,
     re.IGNORECASE | re.MULTILINE,
 )
 _RETURNED = re.compile(
-    r"^[^\w\n]{0,80}(?:total |cash |amount )*(?:change|baki|kembali\w*|wechselgeld|r[üu]ckgeld|monnaie|rendu|cambio|resto|wisselgeld)"
-    + _SUM,
+    r"^[^\w\n]{0,80}(?:total |cash |amount )*(?:change|baki|kembali\w*|wechselgeld|r[üu]ckgeld"
+    r"|monnaie|rendu|cambio|resto|wisselgeld)" + _SUM,
     re.IGNORECASE | re.MULTILINE,
 )
 _PAID = re.compile(
-    r"\b(?:change|cashier|tendered|cash|visa|master ?card|tunai|baki|wechselgeld|bar)\b[^\n]{0,24}\d", re.IGNORECASE
+    r"\b(?:change|cashier|tendered|cash|visa|master ?card|tunai|baki|wechselgeld|(?<!\d )bar)\b[^\n]{0,24}\d",
+    re.IGNORECASE,
 )
 _ASKS = re.compile(
     r"\b(?:iban|due date|payment terms?|payable (?:by|within)|zahlbar|f[äa]llig\w*|[ée]ch[ée]ance|net \d+ days|days net"
@@ -62,10 +64,10 @@ _TAX_HEADING = re.compile(r"\btax invoice\b", re.IGNORECASE)
 _HEADED = 40
 _WIDEST_HEADING = 48
 _OTHER_HEADING = re.compile(
-    r"^[^\w\n]{0,80}(?:(?:first|second|third|final|last|1st|2nd|3rd|[1-3]\.|friendly|payment)\s+)*(?P<head>delivery note"
-    r"|lieferschein|bon de livraison|packing slip|reminder|mahnung|zahlungserinnerung|rappel|relance|statement of account"
-    r"|account statement|kontoauszug|relev[ée] de compte|quotation|angebot|devis|order confirmation"
-    r"|auftragsbest[äa]tigung|pro[- ]?forma)\b",
+    r"^[^\w\n]{0,80}(?:(?:first|second|third|final|last|1st|2nd|3rd|[1-3]\.|friendly|payment)\s+)*(?P<head>"
+    r"delivery note|lieferschein|bon de livraison|packing slip|reminder|mahnung|zahlungserinnerung|rappel|relance"
+    r"|statement of account|account statement|kontoauszug|relev[ée] de compte|quotation|angebot|devis"
+    r"|order confirmation|auftragsbest[äa]tigung|pro[- ]?forma)\b",
     re.IGNORECASE,
 )
 _DENIED = re.compile(
@@ -104,7 +106,7 @@ def is_another_kind(text: str, options: Iterable[str]) -> bool:
 
 
 def _heading(line: str) -> str:
-    """Name the kind of document that a short line heads; empty for any other line and for one that refers to another."""
+    """Name the kind of document that a short line heads; empty for any other line, or one that refers to another."""
     match = _OTHER_HEADING.match(line) if len(line) <= _WIDEST_HEADING else None
     if match is None or re.search(
         r"[:/]|\b(?:no|nr|n°|invoice|rechnung|facture)\b", line[match.start("head") :], re.IGNORECASE
@@ -120,8 +122,8 @@ def _kind_of(option: str) -> str | None:
 
 def _paid_at_once(signs: set[str], text: str) -> float:
     """Weigh what says that the money changed hands over the counter."""
-    handed = {"cash", "change"} <= signs or {"tendered", "change"} <= signs
     given, returned = _GIVEN.search(text) is not None, _RETURNED.search(text) is not None
+    handed = {"cash", "change"} <= signs or {"tendered", "change"} <= signs or (given and returned)
     asks = _ASKS.search(text) is not None
     settled = 0.0 if asks else 1.5 * (given or returned) + 1.0 * (given and returned)
     heading = 0.0 if asks or not (given or returned) else 0.7 * (_TAX_HEADING.search(text) is not None)

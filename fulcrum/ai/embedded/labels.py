@@ -43,7 +43,8 @@ _MONEY_CLASSES = tuple(
                     r"|bereits gezahlt)\b"),
         ("card", r"\b(?:visa|master ?card|amex|american express|debit|credit ?card|maestro|girocard|ec-?karte|paywave"
                  r"|e-?wallet|bank card|kredit\w*|carte bancaire|card|nets|cc)\b"),
-        ("excluding", r"\b(?:excl?\w*|exkl\w*|ekskl\w*|ex|w/?o|without|before|ohne|hors|vor|sin|senza|sem|zonder)\b.{0,12}" + _TAXES
+        ("excluding", r"\b(?:excl?\w*|exkl\w*|ekskl\w*|ex|w/?o|without|before|ohne|hors|vor|sin|senza|sem|zonder)\b"
+                      r".{0,12}" + _TAXES
                       + r"|\b(?:total|montant|net|base|somme|sous[- ]total)\b\D{0,16}\bh\.?\s?t\b"
                       r"|\bhors tax"
                       r"|\bnet(?:to)?[ -]?(?:amount|betrag|value|summe|price|warenwert)\b|\bsumme netto"
@@ -59,12 +60,13 @@ _MONEY_CLASSES = tuple(
                   r"|to be paid)"
                   r"|\bamount\s*(?:due|payable|to (?:be )?pai?[dy])|\bzahlbetrag|\bnet [àa] payer|\bjumlah besar"
                   r"|\bzu zahlen\w*|\b(?:payable|nett)\b|\btotal\s+(?:rm|eur|usd|myr|gbp|chf)\b|\btotale\b"
-                  r"|\b(?:te betalen|att betala|[åa]t? betale|til betaling|da pagare|a pagar|do zap[łl]aty|k [úu]hrad[ěe]"
-                  r"|maksettava)\b"),
+                  r"|\b(?:te betalen|att betala|[åa]t? betale|til betaling|da pagare|a pagar|do zap[łl]aty"
+                  r"|k [úu]hrad[ěe]|maksettava)\b"),
         ("tendered", r"\b(?:cash|tend\w*|tunai|bar|gegeben|bezahlt|received|esp[eè]ces|paid|payments?|paym\w*"
                      r"|collected"
                      r"|gezahlt|credit|cheque)\b"),
-        ("total", r"\b(?:total\w*|summe|jumlah|gesamt\w*|ttl|totaal|montant total|importe|suma|summa|razem|celkem|yhteens[äa]|i alt)\b"
+        ("total", r"\b(?:total\w*|summe|jumlah|gesamt\w*|ttl|totaal|montant total|importe|suma|summa|razem"
+                  r"|celkem|yhteens[äa]|i alt)\b"
                   r"|\b(?:gross|brutto)(?![\s-]*\w*(?:preis|gewicht|price|weight|sales))\b"),
         ("amount", r"\b(?:amount|amt|betrag|montant|sum|net|sales)\b"),
         ("price", r"\b(?:price|preis\w*|prix|unit|each|@)"),
@@ -84,7 +86,9 @@ _DATE_CLASSES = tuple(
         ("birth", r"birth|geboren|geburt\w*|dob\b"),
         ("order", r"\b(?:order(?:ed)?|bestell\w*|commande|po) ?(?:date|dat\w*|vom|du)|bestellung"),
         ("payment", r"\b(?:paid on|payment date|r[eè]glement|virement|[üu]berwiesen|wire transfer|vir sepa)\b"),
-        ("reference", r"gem[äa][ßs]+|according to|bezug|refer\w*|approved|since|est\."),
+        ("reference", r"gem[äa][ßs]+|according to|bezug|refer\w*|approved|since|est\."
+                      r"|\b(?:for|to|against) (?:our |your |the )?invoice\b|\bzur? (?:unserer )?rechnung\b"
+                      r"|\bsur (?:la )?facture\b"),
         ("issue", r"(?:invoice|inv|bill|receipt|document|doc|issue|rechnung\w*|facture|beleg\w*|gutschrift\w*"
                   r"|credit note)"
                   r".{0,24}(?:date|datum|dated|vom|von|du|of)|date (?:of issue|de facture|d'[ée]mission)|issued"

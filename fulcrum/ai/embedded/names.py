@@ -42,7 +42,8 @@ _ADDRESS = re.compile(
     r"|mall|city|batu"
     r"|rue|boulevard|chemin|place|p\.?o\.? box|postfach|darul ehsan|penang|perak|ground|block|blok|deutschland"
     r"|germany|france)\b"
-    r"|\b(?:[A-Z]{1,2}-\d{4,5}|[A-Z]-?\d{3} \d{2})\b|\bB\.\s?P\.\s?\d|\bP\.\s?O\.\s?B|^\d{4} [^\W\d_]{3}|^(?:via|ul\.|calle|quai|place|plein|kaai) "
+    r"|\b(?:[A-Z]{1,2}-\d{4,5}|[A-Z]-?\d{3} \d{2})\b|\bB\.\s?P\.\s?\d|\bP\.\s?O\.\s?B"
+    r"|^\d{4} [^\W\d_]{3}|^(?:via|ul\.|calle|quai|place|plein|kaai) "
     r"|\w+(?:stra(?:ß|ss)e|str\.|weg|platz|allee|gasse)(?:\s|$)|\bno\.?\s*:?\s*\d|^\d+[,\s-]|\b\d{5}\b"
     r"|\b[A-Z]{1,2}\d[\dA-Z]? \d[A-Z]{2}\b",
     re.IGNORECASE,

@@ -117,10 +117,10 @@ class _Reader:
         if kinds == "array":
             items = schema.get("items") if not schema.get("prefixItems") else schema["prefixItems"][0]
             return Node(name, "array", description, items=self.node(name, items, trail), limits=limits)
-        if kinds == "string" and _only_decimals(str(schema.get("pattern") or "")):
-            return Node(name, "number", description, decimal=True, limits=limits)
         if kinds in _SCALARS:
-            return Node(name, str(kinds), description, format=str(schema.get("format") or ""), limits=limits)
+            decimal = kinds == "string" and _only_decimals(str(schema.get("pattern") or ""))
+            form, kind = str(schema.get("format") or ""), "number" if decimal else str(kinds)
+            return Node(name, kind, description, format=form, decimal=decimal, limits=limits)
         return Node(name, "null" if kinds == "null" else "any", description, nullable=True)
 
     def _properties(self, schema: dict[str, Any], trail: tuple[str, ...]) -> tuple[Node, ...]:

@@ -23,7 +23,7 @@ _IDENTIFIER_NAMES = (
 _IDENTIFIER_WORDS = frozenset(_IDENTIFIER_NAMES.split())
 _NUMBERISH = r"(?=[\w/.-]*\d)[A-Z0-9][\w/.-]{0,40}"
 _AFTER_LABEL = re.compile(
-    rf"^[\s:#.=\-]{{0,6}}(?:(?:no|nr|num(?:ber|mer)?|id|n°|№)\b[\s.:#°]{{0,4}})?"
+    rf"^[\s:#.=\-]{{0,6}}(?:(?:(?:no|nr|num(?:ber|mer)?|id)\b|n°|nº|№)[\s.:#°]{{0,4}})?"
     rf"(?P<id>(?:[A-Z]{{1,5}}(?:\s|-\s|\s-))?{_NUMBERISH})",
     re.IGNORECASE,
 )

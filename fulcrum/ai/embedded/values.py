@@ -33,7 +33,7 @@ SIGNS = {
 }  # fmt: skip
 _CODE = re.compile(r"(?<![A-Za-z0-9])([A-Z]{3})(?![A-Za-z])")
 _SIGN = re.compile(
-    r"€|£|¥|₹|₩|₺|₽|฿|(?<![A-Za-z])(?:US|HK|[SAC])?\$|(?<![A-Za-z])(?:RM|Rp)(?![A-Za-z])|\b(?:euros?|ringgit)\b|\bzł",
+    r"€|£|¥|₹|₩|₺|₽|฿|(?<![A-Za-z])(?:US|HK|[SAC])?\$|(?<![A-Za-z])(?:RM|Rp)(?![A-Za-z]|-\d{4})|\b(?:euros?|ringgit)\b|\bzł",
     re.IGNORECASE,
 )
 _MONEY = re.compile(

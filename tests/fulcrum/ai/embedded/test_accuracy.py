@@ -92,7 +92,7 @@ def test_real_invoices_in_german_and_french_are_read_decently(field: str, least:
 
 
 def test_of_the_receipts_that_may_be_cleared_hardly_one_has_a_wrong_total() -> None:
-    """Over all fields that the process requires, three quarters of the receipts are sure, and at most 2% of them wrong."""
+    """Over all fields that the process requires, three of four receipts are sure, and at most 2% of those wrong."""
     answers = _answers("receipts_sroie.dev.jsonl", INVOICE_INTAKE.review.required)
     sure = [right["total"] for right, lowest in answers if lowest >= 0.75]
     assert len(sure) >= 0.75 * len(answers)

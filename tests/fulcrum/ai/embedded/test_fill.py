@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from flows.invoice_intake.documents import Invoice
 from fulcrum.ai.embedded.fill import fill
 from fulcrum.ai.embedded.schema import read_schema
-from fulcrum.ai.embedded.tokens import plain_value, tokens_of
+from fulcrum.ai.embedded.tokens import Branch, plain_value, tokens_of
 
 DATA = Path(__file__).resolve().parents[4] / "../shared/data"
 GERMAN = """Muster Werkzeuge GmbH - Hauptstraße 1 - 12345 Stadt
@@ -307,3 +307,25 @@ def test_a_post_office_box_is_no_order() -> None:
 def test_the_letterhead_names_the_supplier(head: str) -> None:
     """Who stands first with a legal form wrote the letter; what follows a comma is a place."""
     assert _filled(Invoice, f"{head}\n2 May 2024\nTotal 5.00").supplier_name == "Alder Works Ltd"
+
+
+def _leaves(text: str) -> dict[str, Any]:
+    filled = fill(read_schema(to_strict_json_schema(Invoice)), text)
+    assert isinstance(filled, Branch)
+    return dict(filled.members)
+
+
+def test_a_reference_to_an_older_invoice_is_not_the_day_of_issue() -> None:
+    """A credit note names the invoice that it corrects, with its day."""
+    text = "Alder Works Ltd\nCredit note 5\nDate: 22 May 2024\nCredit for invoice 17 of 9 March 2024\nTotal 5.00"
+    named = _leaves(text)
+    assert named["issued_on"].value == "2024-05-22"
+    assert named["issued_on"].confidence > 0.9
+
+
+def test_a_shipment_number_is_no_currency_and_a_pressure_no_cash() -> None:
+    """`RP-88120736` is not in rupiah, and `16 bar, 6` is not paid in cash."""
+    text = GERMAN.replace("Bohrmaschine", "Manometer 16 bar, RP-88120736")
+    named = _leaves(text)
+    assert named["currency"].confidence > 0.9
+    assert (named["document_kind"].value, named["document_kind"].confidence > 0.9) == ("invoice", True)

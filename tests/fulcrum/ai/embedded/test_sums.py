@@ -41,7 +41,7 @@ SUMS = [
 ]
 
 
-def _read(*lines: str) -> tuple[Decimal | None, ...]:
+def _read(*lines: str) -> tuple[Decimal | int | None, ...]:
     text = "\n".join(("Alder Works Ltd", "Invoice 17", "Date 2 May 2024", "Two benches", *lines))
     values = plain_value(fill(SCHEMA, text))
     return tuple(None if values[name] is None else Decimal(values[name]) for name in ("net", "tax", "total"))

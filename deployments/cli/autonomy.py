@@ -1,0 +1,57 @@
+"""Reading and setting what a process may do alone."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from deployments.cli.display import out, print_json, table
+from deployments.cli.opening import open_ledger
+from flows.registry import process as find
+from fulcrum.errors import UsageError
+from fulcrum.process import Autonomy
+from fulcrum.report import Standing
+
+
+def show(process: str, *, json: Annotated[bool, Parameter(negative="")] = False) -> None:
+    """Show what a process may do alone, and who has set that when and why.
+
+    Args:
+        process: Name of the process, as invoice-intake.
+        json: Print it as one JSON list, the newest first.
+    """
+    definition = find(process)
+    with open_ledger() as ledger:
+        changes = ledger.runs.standings(definition.name)
+    if json:
+        print_json(changes)
+        return
+    if not changes:
+        out.print(f"No run yet; the first one starts as defined: {definition.autonomy}, {definition.review.threshold}.")
+        return
+    rows = [(c["set_at"], c["autonomy"], f"{c['threshold']:.2f}", c["set_by"], c["reason"]) for c in changes]
+    table(f"{definition.title}: autonomy, the newest first", ("since", "autonomy", "threshold", "by", "why"), rows)
+
+
+def change(process: str, level: Autonomy, *, by: str, reason: str, threshold: float | None = None) -> None:
+    """Set what a process may do alone from its next run on; who and why stay on record.
+
+    Args:
+        process: Name of the process, as invoice-intake.
+        level: shadow, assisted, supervised or autonomous.
+        by: The name of the person who answers for it.
+        reason: Why.
+        threshold: The confidence that a cleared case needs, 0 to 1; unchanged when left out.
+    """
+    definition = find(process)
+    if not by.strip() or not reason.strip():
+        raise UsageError(problem="--by and --reason are needed: the change stays on record")
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise UsageError(problem=f"--threshold is a confidence from 0 to 1, not {threshold}")
+    with open_ledger() as ledger:
+        before = ledger.runs.standing(definition.name) or Standing(definition.autonomy, definition.review.threshold)
+        after = Standing(level, before.threshold if threshold is None else threshold)
+        ledger.runs.set_standing(definition.name, after, by=by.strip(), reason=reason.strip())
+    out.print(f"{definition.name}: {before.autonomy} at {before.threshold:.2f}, from the next run on "
+              f"{after.autonomy} at {after.threshold:.2f}.", markup=False)  # fmt: skip

@@ -1,0 +1,261 @@
+"""An office that takes invoices in: a home, a ledger and an ERP of its own, on the session's one Prefect server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fulcrum.cases import Case, case_id_of
+
+PROCESS = "invoice-intake"
+
+INVOICE = """Tolmerin Fluidics B.V.                                   Page 1 of 1
+Pompstraat 40, 7559 ZX Hengelveld, The Netherlands
+VAT NL803617254B01 | sales@tolmerin.example
+
+Invoice no    {number}
+Invoice date  4 September 2026
+Due date      4 October 2026
+PO number     PO-26-0388
+
+Bill to: Brunnoir Espresso Works S.A., 14, rue des Chaudronniers,
+         L-4123 Esch-sur-Alzette, VAT LU31415926
+
+Qty   Description                              Unit      Amount
+600   Vibratory pump TV-40, 230 V              6.45    3,870.00
+300   Solenoid valve 3/2-way, 24 V DC          4.20    1,260.00
+  1   Carriage, DAP Esch                      45.00       45.00
+
+                                        Net    EUR    5,175.00
+                                        VAT    EUR        0.00
+                                        Total  EUR    5,175.00
+
+VAT reverse-charged to the customer.
+Please pay into IBAN NL55 XQBK 0417 3002 86 quoting {number}.
+"""
+
+
+def invoice(number: str, **replaced: str) -> str:
+    """Write an invoice that clears: a supplier of the master, its account, sums that add up."""
+    text = INVOICE.format(number=number)
+    for old, new in replaced.items():
+        text = text.replace(old, new)
+    return text
+
+
+def documents(names: Iterable[str]) -> list[dict[str, str]]:
+    """Make a record with an invoice of its own for each name; none is drawn into the audit sample."""
+    return [{"id": name, "text": invoice(f"26-{abs_number(name)}")} for name in names]
+
+
+def abs_number(name: str) -> str:
+    """Give a number of five digits that is the name's own."""
+    from zlib import crc32
+
+    return f"{crc32(name.encode()) % 90_000 + 10_000}"
+
+
+def names(count: int, prefix: str = "doc", *, audited: bool = False) -> list[str]:
+    """Name documents that the audit sample draws, or passes over, under the procedure as it is now."""
+    from flows.invoice_intake.process import INVOICE_INTAKE
+    from fulcrum.routing import draw
+
+    share, found, number = INVOICE_INTAKE.review.audit_share, [], 0
+    while len(found) < count:
+        name = f"{prefix}-{number}"
+        number += 1
+        drawn = draw(case_id_of(PROCESS, name), INVOICE_INTAKE.sop_version) < share
+        if drawn is audited:
+            found.append(name)
+    return found
+
+
+def write_jsonl(path: Path, records: Iterable[object]) -> str:
+    """Write records one a line, in pure ASCII; return the path as a source."""
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="ascii")
+    return str(path)
+
+
+@dataclass
+class Office:
+    """A home of its own in which the process is run in this very Python, as a worker would."""
+
+    home: Path
+
+    @classmethod
+    def found(cls, home: Path) -> Office:
+        """Make the home's ledger."""
+        from fulcrum.ledger import migrate
+        from fulcrum.settings import Settings
+
+        home.mkdir(parents=True, exist_ok=True)
+        migrate(Settings(home=home).ledger_url)
+        return cls(home)
+
+    @property
+    def ledger_url(self) -> str:
+        return f"sqlite:///{self.home / 'ledger.db'}"
+
+    @contextmanager
+    def ledger(self) -> Iterator[Any]:
+        """Open the office's ledger."""
+        from fulcrum.ledger import Ledger
+
+        with Ledger.open(self.ledger_url) as ledger:
+            yield ledger
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Let the settings and the target block mean this office."""
+        from pydantic import SecretStr
+
+        from blocks import SqlTarget
+
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("FULCRUM_HOME", str(self.home))
+            before: Any = SqlTarget.load("erp-postings")
+            url = SecretStr(f"sqlite:///{self.home / 'erp.db'}")
+            SqlTarget(url=url, table="erp_postings").save("erp-postings", overwrite=True)
+            try:
+                yield
+            finally:
+                before.save("erp-postings", overwrite=True)
+
+    def run(self, source: Path | str, **options: Any) -> Any:
+        """Run the process over a source; return its report."""
+        from flows.invoice_intake.flow import invoice_intake
+        from tasks.run import RunOptions
+
+        with self.at_work():
+            return invoice_intake(str(source), RunOptions(**options))
+
+    def newest_run(self) -> dict[str, Any]:
+        """Read the ledger's row of the run that began last."""
+        with closing(sqlite3.connect(self.home / "ledger.db")) as ledger:
+            ledger.row_factory = sqlite3.Row
+            row = dict(ledger.execute("SELECT * FROM runs ORDER BY started_at DESC").fetchone())
+        return row | {"report": json.loads(row["report"] or "{}")}
+
+    def cases(self) -> dict[str, Case]:
+        """List all cases by their external id."""
+        with self.ledger() as ledger:
+            return {case.external_id: case for case in ledger.reading.cases(PROCESS)}
+
+    def history(self, external_id: str) -> Any:
+        with self.ledger() as ledger:
+            return ledger.reading.history(case_id_of(PROCESS, external_id))
+
+    def broken_chains(self) -> list[str]:
+        """Name the cases whose event chain does not hold."""
+        with self.ledger() as ledger:
+            cases = ledger.reading.cases(PROCESS)
+            return [case.external_id for case in cases if not ledger.reading.history(case.id).intact]
+
+    def statuses(self) -> Counter[str]:
+        return Counter(case.status.value for case in self.cases().values())
+
+    def postings(self) -> list[dict[str, Any]]:
+        """Read what stands in the office's ERP."""
+        file = self.home / "erp.db"
+        if not file.exists():
+            return []
+        with closing(sqlite3.connect(file)) as erp:
+            erp.row_factory = sqlite3.Row
+            return [dict(row) for row in erp.execute("SELECT * FROM erp_postings ORDER BY rowid")]
+
+    def age(self, external_ids: Iterable[str], by: timedelta) -> None:
+        """Let cases have been received earlier than they were."""
+        self._shift(external_ids, "received_at", by)
+
+    def lapse(self) -> None:
+        """Let every lease end now."""
+        self._shift(self.cases(), "lease_until", timedelta(seconds=90))
+
+    def _shift(self, external_ids: Iterable[str], column: str, by: timedelta) -> None:
+        from sqlalchemy import select, update
+
+        from fulcrum.ledger.tables import CaseRow
+
+        ids = [case_id_of(PROCESS, name) for name in external_ids]
+        with self.ledger() as ledger, ledger.store.write() as tx:
+            which = getattr(CaseRow, column)
+            rows = tx.execute(select(CaseRow.id, which).where(CaseRow.id.in_(ids), which.is_not(None))).all()
+            for case_id, moment in rows:
+                tx.execute(update(CaseRow).where(CaseRow.id == case_id).values({column: moment - by}))
+
+
+@dataclass
+class ModelServer:
+    """The embedded model behind a real loopback port that can be slow, or down."""
+
+    port: int = 0
+    delay: float = 0.0
+    down: bool = False
+    asked: list[str] = field(default_factory=list)
+    """The document number of each request that came."""
+
+    def block(self, name: str, **settings: Any) -> str:
+        """Configure this server as a model-endpoint block; return its name."""
+        from blocks import ModelEndpoint
+
+        given = {"base_url": f"http://127.0.0.1:{self.port}/v1", "retries": 0, "input_price": 0, "output_price": 0}
+        ModelEndpoint(**given | settings).save(name, overwrite=True)
+        return name
+
+    async def complete(self, request: Any) -> Any:
+        """Answer one chat completion as the embedded model does, or not at all."""
+        from starlette.responses import JSONResponse
+
+        from fulcrum.ai.embedded.app import complete
+
+        body = (await request.body()).decode()
+        self.asked.append(body.partition("Invoice no ")[2].strip()[:8])
+        if self.down:
+            return JSONResponse({"error": {"message": "down"}}, 503)
+        await asyncio.sleep(self.delay)
+        return await complete(request)
+
+
+@contextmanager
+def model_server() -> Iterator[ModelServer]:
+    """Run the model server in a thread, on a free port."""
+    import uvicorn
+    from starlette.applications import Starlette
+    from starlette.routing import Route
+
+    from fulcrum.ai import line
+
+    state = ModelServer()
+    app = Starlette(routes=[Route("/v1/chat/completions", state.complete, methods=["POST"])])
+    config = uvicorn.Config(app, port=0, log_level="warning", lifespan="off", timeout_graceful_shutdown=1, ws="none")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    wait_for(lambda: server.started)
+    state.port = server.servers[0].sockets[0].getsockname()[1]
+    yield state
+    line.close()
+    server.should_exit = True
+    thread.join(timeout=20)
+    assert not thread.is_alive()
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 40) -> Any:
+    """Wait until a condition holds; return what it found."""
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, "the condition never held"
+        time.sleep(0.05)
+    return found
