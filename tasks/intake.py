@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import islice
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
+from fulcrum.cases import NewCase
 from fulcrum.settings import settings
 from fulcrum.sources import Originals, read
-from tasks.run import ProcessRun, RunOptions
+from tasks.run import ProcessRun
 
 
 @task(cache_policy=NO_CACHE, task_run_name="take in")
@@ -19,7 +21,7 @@ def take_in(run: ProcessRun, source: str) -> None:
     originals = Originals(settings().home / "originals")
     cases = read(source, case=run.process.case, originals=originals, attachment=run.process.attachment)
     taken = 0
-    while items := list(islice(cases, _room(run.options, taken))):
+    while items := _next(cases, run, taken):
         came = run.ledger.intake.take_in(run.run_id, run.process.name, items)
         taken += len(came.new)
         run.duplicates += came.duplicates
@@ -32,6 +34,7 @@ def take_in(run: ProcessRun, source: str) -> None:
         )
 
 
-def _room(options: RunOptions, taken: int) -> int:
-    """Say how many cases to read next: no more than may still be new, because what is known counts for nothing."""
-    return options.batch_size if options.limit is None else min(options.batch_size, options.limit - taken)
+def _next(cases: Iterator[NewCase], run: ProcessRun, taken: int) -> list[NewCase]:
+    """Read the next batch, never more than the run may still take in; known cases do not count against its limit."""
+    left = run.options.batch_size if run.options.limit is None else run.options.limit - taken
+    return list(islice(cases, min(left, run.options.batch_size)))

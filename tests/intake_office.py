@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
 
@@ -57,14 +58,12 @@ def invoice(number: str, **replaced: str) -> str:
 
 def documents(names: Iterable[str]) -> list[dict[str, str]]:
     """Make a record with an invoice of its own for each name; none is drawn into the audit sample."""
-    return [{"id": name, "text": invoice(f"26-{abs_number(name)}")} for name in names]
+    return [{"id": name, "text": invoice(number_of(name))} for name in names]
 
 
-def abs_number(name: str) -> str:
-    """Give a number of five digits that is the name's own."""
-    from zlib import crc32
-
-    return f"{crc32(name.encode()) % 90_000 + 10_000}"
+def number_of(name: str) -> str:
+    """Give a number of eight digits that is the name's own."""
+    return f"{crc32(name.encode()) % 90_000_000 + 10_000_000}"
 
 
 def names(count: int, prefix: str = "doc", *, audited: bool = False) -> list[str]:
@@ -93,45 +92,33 @@ class Office:
     """A home of its own in which the process is run in this very Python, as a worker would."""
 
     home: Path
+    erp: Path
+    """The database that the target block names."""
 
     @classmethod
-    def found(cls, home: Path) -> Office:
+    def found(cls, home: Path, erp: Path) -> Office:
         """Make the home's ledger."""
         from fulcrum.ledger import migrate
         from fulcrum.settings import Settings
 
         home.mkdir(parents=True, exist_ok=True)
         migrate(Settings(home=home).ledger_url)
-        return cls(home)
-
-    @property
-    def ledger_url(self) -> str:
-        return f"sqlite:///{self.home / 'ledger.db'}"
+        return cls(home, erp)
 
     @contextmanager
     def ledger(self) -> Iterator[Any]:
         """Open the office's ledger."""
         from fulcrum.ledger import Ledger
 
-        with Ledger.open(self.ledger_url) as ledger:
+        with Ledger.open(f"sqlite:///{self.home / 'ledger.db'}") as ledger:
             yield ledger
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
-        """Let the settings and the target block mean this office."""
-        from pydantic import SecretStr
-
-        from blocks import SqlTarget
-
+        """Let the settings mean this office."""
         with pytest.MonkeyPatch.context() as environment:
             environment.setenv("FULCRUM_HOME", str(self.home))
-            before: Any = SqlTarget.load("erp-postings")
-            url = SecretStr(f"sqlite:///{self.home / 'erp.db'}")
-            SqlTarget(url=url, table="erp_postings").save("erp-postings", overwrite=True)
-            try:
-                yield
-            finally:
-                before.save("erp-postings", overwrite=True)
+            yield
 
     def run(self, source: Path | str, **options: Any) -> Any:
         """Run the process over a source; return its report."""
@@ -167,13 +154,14 @@ class Office:
         return Counter(case.status.value for case in self.cases().values())
 
     def postings(self) -> list[dict[str, Any]]:
-        """Read what stands in the office's ERP."""
-        file = self.home / "erp.db"
-        if not file.exists():
+        """Read what stands in the ERP for this office's cases, in the order of its making."""
+        ids = {case.id for case in self.cases().values()}
+        if not self.erp.exists():
             return []
-        with closing(sqlite3.connect(file)) as erp:
+        with closing(sqlite3.connect(self.erp)) as erp:
             erp.row_factory = sqlite3.Row
-            return [dict(row) for row in erp.execute("SELECT * FROM erp_postings ORDER BY rowid")]
+            rows = [dict(row) for row in erp.execute("SELECT * FROM erp_postings ORDER BY rowid")]
+        return [row for row in rows if row["case_id"] in ids]
 
     def age(self, external_ids: Iterable[str], by: timedelta) -> None:
         """Let cases have been received earlier than they were."""
@@ -250,6 +238,62 @@ def model_server() -> Iterator[ModelServer]:
     server.should_exit = True
     thread.join(timeout=20)
     assert not thread.is_alive()
+
+
+@contextmanager
+def own_erp(file: Path) -> Iterator[Path]:
+    """Let the target block post into a database of one's own, for documents that others post as well."""
+    from pydantic import SecretStr
+
+    from blocks import SqlTarget
+
+    before: Any = SqlTarget.load("erp-postings")
+    SqlTarget(url=SecretStr(f"sqlite:///{file}"), table="erp_postings").save("erp-postings", overwrite=True)
+    try:
+        yield file
+    finally:
+        before.save("erp-postings", overwrite=True)
+
+
+@dataclass
+class Record:
+    """What the Prefect server holds of a flow run."""
+
+    client: Any
+    run_id: str
+
+    def logs(self) -> str:
+        """Read its log, once the last line has arrived."""
+        from prefect.client.schemas.filters import LogFilter
+
+        chosen = LogFilter.model_validate({"flow_run_id": {"any_": [self.run_id]}})
+
+        def lines() -> list[str]:
+            found = [line.message for line in self.client.read_logs(chosen, limit=200)]
+            return found if any("Finished in state" in line for line in found[-3:]) else []
+
+        return "\n".join(wait_for(lines))
+
+    def artifacts(self) -> dict[str, str]:
+        """Read its artifacts by key."""
+        chosen = {"artifacts": {"flow_run_id": {"any_": [self.run_id]}}}
+        found = self.client.request("POST", "/artifacts/filter", json=chosen).json()
+        return {item["key"]: item["data"] for item in found}
+
+    def events(self, *, until: str) -> list[dict[str, Any]]:
+        """Read its events, once one of a name has arrived."""
+
+        def found() -> list[dict[str, Any]]:
+            chosen = {"filter": {"any_resource": {"id": [f"prefect.flow-run.{self.run_id}"]}}, "limit": 50}
+            events: list[dict[str, Any]] = self.client.request("POST", "/events/filter", json=chosen).json()["events"]
+            return events if any(event["event"] == until for event in events) else []
+
+        return list(wait_for(found))
+
+    def measured(self) -> dict[str, Any]:
+        """Read the report that its event carries."""
+        events = self.events(until="fulcrum.run.measured")
+        return next(dict(event["payload"]) for event in events if event["event"] == "fulcrum.run.measured")
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = 40) -> Any:

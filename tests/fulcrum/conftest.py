@@ -171,34 +171,15 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def office_at(migrated: Path, tmp_path: Path) -> Iterator[Callable[..., Office]]:
-    """Give a function that opens an office over a ledger of its own."""
-    opened: list[Ledger] = []
-
-    def open_office(**settings: object) -> Office:
-        path = tmp_path / f"ledger-{len(opened)}.db"
-        shutil.copy(migrated, path)
-        clock = Clock()
-        opened.append(Ledger.open(f"sqlite:///{path}", **({"clock": clock} | settings)))  # type: ignore[arg-type]
-        return Office(opened[-1], clock, f"sqlite:///{path}")
-
-    yield open_office
-    for ledger in opened:
-        ledger.close()
-
-
-@pytest.fixture
-def office(office_at: Callable[..., Office]) -> Office:
-    return office_at()
+def office(migrated: Path, tmp_path: Path) -> Iterator[Office]:
+    """Open an office over an empty ledger of its own."""
+    path, clock = tmp_path / "ledger.db", Clock()
+    shutil.copy(migrated, path)
+    with Ledger.open(f"sqlite:///{path}", clock=clock) as ledger:
+        yield Office(ledger, clock, f"sqlite:///{path}")
 
 
 @pytest.fixture
 def an_invoice() -> Callable[..., Json]:
     """Give the function that makes an invoice's values."""
     return invoice
-
-
-@pytest.fixture
-def a_proposal() -> Callable[..., Proposal]:
-    """Give the function that makes a case's proposal."""
-    return proposal

@@ -236,7 +236,7 @@ with Ledger.open(sys.argv[1]) as ledger:
 
 
 def test_a_process_killed_between_effect_and_receipt_posts_once(
-    office: Office, office_at: Callable[..., Office], an_invoice: Callable[..., Json], tmp_path: Path
+    office: Office, an_invoice: Callable[..., Json], tmp_path: Path
 ) -> None:
     """The next call, once the lease has lapsed, finds the rows there, keeps their receipts and writes none twice."""
     case_ids = office.cleared(an_invoice(), an_invoice(document_number="2"))
