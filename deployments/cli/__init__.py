@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 from cyclopts import App
 
@@ -37,12 +38,12 @@ model.command("deployments.cli.models:check", name="check", help="Ask an endpoin
 app.command(model)
 
 
-def main() -> None:
-    """Run the command line; a known problem is told in words on standard error."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line, this process's unless given; a known problem is told in words on standard error."""
     from fulcrum.errors import FulcrumError  # noqa: PLC0415 - after cyclopts, for a quick help
 
     try:
-        app()
+        app(arguments)
     except FulcrumError as error:
         print(f"fulcrum: {error}", file=sys.stderr)  # noqa: T201 - this is the terminal
         raise SystemExit(error.exit_code) from None

@@ -22,11 +22,12 @@ def say(line: str) -> None:
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[str] = ()) -> None:
     """Print a table; `right` names the columns of numbers."""
-    drawn = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False)
+    drawn = Table(header_style="bold", box=None, pad_edge=False)
     for name in columns:
         drawn.add_column(name, justify="right" if name in right else "left", overflow="fold")
     for row in rows:
         drawn.add_row(*(_plain(_words(cell)) for cell in row))
+    out.print(title, style="bold", markup=False)
     out.print(drawn)
 
 

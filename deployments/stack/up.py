@@ -79,7 +79,8 @@ def _introduce(settings: Settings, server: Server, started: list[Worker], say: S
     from fulcrum.ledger.store import shown  # noqa: PLC0415 - SQLAlchemy
 
     ui = ui_url(server.url)
-    say(f"Review queue and runs  {ui}  (newer UI: {ui}/v2)")
+    say(f"Review queue           {ui}/runs?state=Suspended")
+    say(f"Runs and all else      {ui}  (newer UI: /v2)")
     for worker in started:
         say(f"Worker                 pool {worker.pool}, up to {worker.limit} runs at once")
     say(f"Ledger                 {shown(settings.ledger_url)}")

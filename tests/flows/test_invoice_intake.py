@@ -265,10 +265,10 @@ def test_a_limit_counts_new_cases(office: Office) -> None:
 
 def test_what_the_budget_does_not_cover_goes_to_people(office: Office, models: ModelServer) -> None:
     """A run spends no more than it may; the cases that are left are reviewed without a proposal."""
-    model = models.block("priced", input_price=1000, concurrency=1)
+    model = models.block("priced", output_price=1000, concurrency=1)
     source = write_jsonl(office.home / "in.jsonl", documents(names(6, "budget")))
-    report = office.run(source, model=model, max_cost=Decimal(2))
-    assert 0 < report.ai_cost <= 2
+    report = office.run(source, model=model, max_cost=Decimal("2.12"))
+    assert 0 < report.ai_cost <= Decimal("2.12")
     assert report.model_calls == report.cleared > 0
     assert report.reasons == {"budget": 6 - report.cleared}
     assert balanced(report)
@@ -301,7 +301,7 @@ def test_an_outage_delays_then_degrades_and_loses_nothing(office: Office, models
 
 
 def test_a_bad_batch_fails_the_run_and_is_put_back_by_hand(
-    office: Office, client: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    office: Office, client: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Half of a batch unsound: all of it is quarantined, the run fails by the rule's name; release frees the sound."""
     from deployments.cli import main
@@ -321,9 +321,8 @@ def test_a_bad_batch_fails_the_run_and_is_put_back_by_hand(
     assert "batch refused" in record.artifacts()["invoice-intake-gate-documents"]
 
     with office.at_work():
-        monkeypatch.setattr(sys, "argv", ["fulcrum", "release", PROCESS, "--by", "Ada", "--reason", "blanks are known"])
         with pytest.raises(SystemExit) as ended:
-            main()
+            main(["release", PROCESS, "--by", "Ada Okafor", "--reason", "the blanks are known"])
     assert (ended.value.code, capsys.readouterr().out) == (
         0,
         "30 cases of invoice-intake are open again; the next run handles them.\n",
