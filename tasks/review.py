@@ -21,6 +21,7 @@ from fulcrum.cases import Json, Review
 from fulcrum.errors import ReviewsNotDeployed, ReviewsNotShown
 from fulcrum.forms import form_of, name_of
 from fulcrum.ledger import Dossier, Ledger
+from fulcrum.ledger.journal import chunked
 from fulcrum.process import Process
 from tasks.review_forms import forget_forms, pause_key, save_form, suspended
 
@@ -47,6 +48,7 @@ class Asking(Protocol):
 def request_reviews(run: Asking) -> int:
     """Show every open review in the UI and take down those that were settled elsewhere; return how many are new."""
     with get_client(sync_client=True) as client:
+        put_back(run.ledger, run.process, client=client)
         made = publish(run.ledger, run.process, client=client)
         take_down_settled(run.ledger, run.process, client=client)
     return made
@@ -72,6 +74,23 @@ def publish(
             for start in range(0, len(reviews), AT_ONCE):
                 made += _publish(ledger, process, api, deployment, reviews[start : start + AT_ONCE])
     return made
+
+
+def put_back(ledger: Ledger, process: Process, *, client: SyncPrefectClient | None = None) -> int:
+    """Find the open reviews whose run is gone or has ended without a decision, for `publish` to show anew; count them.
+
+    Runs are deleted and cancelled in the UI, and crash with their worker; the review itself stands in the ledger.
+    """
+    shown = {review.flow_run_id: review for review in ledger.reviews.open(process.name) if review.flow_run_id}
+    alive: set[str] = set()
+    with _client(client) as api:
+        for ids in chunked(shown, PAGE):
+            chosen = FlowRunFilter.model_validate({"id": {"any_": ids}})
+            found = api.read_flow_runs(flow_run_filter=chosen, limit=PAGE)
+            alive.update(str(run.id) for run in found if run.state is not None and not run.state.is_final())
+    lost = [review.id for flow_run_id, review in shown.items() if flow_run_id not in alive]
+    ledger.reviews.withdraw_publication(lost)
+    return len(lost)
 
 
 def resolve(ledger: Ledger, review_ids: Iterable[str], *, client: SyncPrefectClient | None = None) -> int:

@@ -134,6 +134,27 @@ def test_a_run_that_ended_without_a_decision_is_replaced(desk: ReviewDesk, clien
     assert len(inputs_of(client, run)) == 2
 
 
+def test_a_review_whose_run_was_deleted_or_cancelled_is_shown_anew(desk: ReviewDesk, client: Any) -> None:
+    """The next run of the process finds it in the ledger; one that still waits keeps its run."""
+    from prefect.states import Cancelled
+
+    from tasks.review import put_back
+
+    deleted, cancelled, waiting = (desk.ask(proposed()) for _ in range(3))
+    publish(desk, [deleted, cancelled, waiting], client=client)
+    before = {review.id: run_of(desk, client, review).id for review in (deleted, cancelled, waiting)}
+    client.delete_flow_run(before[deleted.id])
+    client.set_flow_run_state(before[cancelled.id], Cancelled(), force=True)
+    put_back(desk.ledger, INVOICE_INTAKE, client=client)
+    publish(desk, [deleted, cancelled, waiting], client=client)
+    after = {review.id: run_of(desk, client, review) for review in (deleted, cancelled, waiting)}
+    assert after[waiting.id].id == before[waiting.id]
+    for review in (deleted, cancelled):
+        assert after[review.id].id != before[review.id]
+        assert after[review.id].state.name == "Suspended"
+        assert after[review.id].parameters["generation"] == 2
+
+
 def test_a_review_decided_in_a_terminal_leaves_the_queue_with_its_form(desk: ReviewDesk, client: Any) -> None:
     """Resolving completes the run, says who decided what, and deletes the content; a second time nothing is left."""
     from tasks.review import resolve
