@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from blocks.case_ledger import CaseLedger
-from blocks.model_endpoint import ModelEndpoint
+from blocks.case_ledger import CaseLedger, load_ledger
+from blocks.model_endpoint import ModelEndpoint, load_endpoint
 from blocks.targets import FolderTarget, SqlTarget, Target, load_target
 
-__all__ = ["CaseLedger", "FolderTarget", "ModelEndpoint", "SqlTarget", "Target", "load_target"]
+__all__ = [
+    "CaseLedger",
+    "FolderTarget",
+    "ModelEndpoint",
+    "SqlTarget",
+    "Target",
+    "load_endpoint",
+    "load_ledger",
+    "load_target",
+]

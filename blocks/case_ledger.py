@@ -38,3 +38,10 @@ CaseLedger(url="postgresql+psycopg://fulcrum:secret@db/fulcrum").save("default")
         """Say which database it is: the block's own, else the settings'. The URL may hold a password."""
         url = self.url.get_secret_value().strip() if self.url else ""
         return url or settings().ledger_url
+
+
+def load_ledger(name: str = "default") -> Ledger:
+    """Open the ledger that a block names; raise LedgerUnavailable or LedgerOutdated."""
+    block = CaseLedger.load(name)
+    assert isinstance(block, CaseLedger)  # noqa: S101 - Prefect's `load` is typed as possibly async
+    return block.open()

@@ -123,3 +123,14 @@ ModelEndpoint(base_url="https://api.openai.com/v1", model="gpt-5-mini", api_key=
             first = error.errors(include_input=False, include_url=False)[0]
             place = ".".join(str(part) for part in first["loc"]) or "prices"
             raise EndpointMisconfigured(endpoint=name, problem=f"{place}: {first['msg']}") from None
+
+
+def load_endpoint(name: str) -> Endpoint:
+    """Load the endpoint that a block configures; raise EndpointMisconfigured, also when there is no such block."""
+    try:
+        block = ModelEndpoint.load(name)
+    except ValueError:
+        problem = f"there is no block model-endpoint/{name}; make it in the Prefect UI under Blocks"
+        raise EndpointMisconfigured(endpoint=name, problem=problem) from None
+    assert isinstance(block, ModelEndpoint)  # noqa: S101 - Prefect's `load` is typed as possibly async
+    return block.endpoint()

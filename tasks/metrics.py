@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from time import monotonic
-from typing import TYPE_CHECKING
 
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
@@ -11,9 +10,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
 
 from fulcrum.report import markdown, report_of
-
-if TYPE_CHECKING:
-    from tasks.run import ProcessRun
+from tasks.run import ProcessRun
 
 
 @task(cache_policy=NO_CACHE, task_run_name="measure")

@@ -1,13 +1,11 @@
-"""A run of a process: what it works with, what it still has to do, how it ends."""
+"""A run of a process: what it works with, and what it still has to do."""
 
 from __future__ import annotations
 
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from decimal import Decimal
-from importlib import import_module
 from threading import Thread
 from time import monotonic
 from typing import Any, TypeVar
@@ -18,21 +16,15 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 from pydantic import BaseModel, ConfigDict, Field
 
-from blocks import CaseLedger, ModelEndpoint, Target, load_target
+from blocks import Target, load_endpoint
 from fulcrum.ai.budget import Budget
-from fulcrum.ai.endpoint import Endpoint
 from fulcrum.cases import Batch
-from fulcrum.errors import FulcrumError
 from fulcrum.ledger import Ledger
 from fulcrum.process import GateContext, Process
 from fulcrum.report import RunReport, Standing
-from tasks.metrics import measure
-from tasks.review import request_reviews
+from tasks.targets import load_targets
 
 T = TypeVar("T")
-
-HEAVY = ("pandas", "great_expectations")
-"""What the gates need and takes seconds to import; done side by side with the intake."""
 
 
 class RunOptions(BaseModel):
@@ -57,11 +49,11 @@ class ProcessRun:
         self.process = process
         self.options = options
         self.ledger = ledger
-        self.endpoint = _endpoint(options.model or process.model)
+        self.endpoint = load_endpoint(options.model or process.model)
         self.run_id = str(flow_run.id or uuid4())
         self.standing = _standing(ledger, process)
         self.loaded: Any = process.context()
-        self.targets: dict[str, Target] = {name: load_target(name) for name in process.targets}
+        self.targets: dict[str, Target] = load_targets(process)
         self.budget = Budget(options.max_cost, ledger.runs.spent(self.run_id))
         self.imports = imports
         self.duplicates = 0
@@ -112,27 +104,6 @@ class ProcessRun:
         return lapsed
 
 
-@contextmanager
-def process_run(process: Process, options: RunOptions) -> Iterator[ProcessRun]:
-    """Begin a run and end it whatever happens: its reviews are asked for, its figures are kept, its failure is said."""
-    imports = Thread(target=_import_heavy, daemon=True)
-    imports.start()
-    ledger = _ledger()
-    try:
-        run = ProcessRun(process, options, ledger, imports)
-        versions = {"sop_version": process.sop_version, "prompt_version": process.prompt_version}
-        ledger.runs.begin(run.run_id, process.name, standing=run.standing, **versions)
-        try:
-            yield run
-        except BaseException as error:
-            _fail(run, error)
-            raise
-        measure(run)
-        ledger.runs.end(run.run_id, _figures(run))
-    finally:
-        ledger.close()
-
-
 def ahead(futures: Iterable[PrefectFuture[T]], *, batches: int) -> Iterator[T]:
     """Give results in order while up to `batches` further ones are under way.
 
@@ -156,22 +127,6 @@ def ahead(futures: Iterable[PrefectFuture[T]], *, batches: int) -> Iterator[T]:
         raise failure
 
 
-def _fail(run: ProcessRun, error: BaseException) -> None:
-    """End a failing run without hiding why it fails: what was queued is shown, what is known is kept."""
-    said = str(error) if isinstance(error, FulcrumError) else type(error).__name__
-    logger = get_run_logger()
-    for close in (request_reviews, measure):
-        try:
-            close(run)
-        except Exception as further:  # noqa: BLE001 - the run's own error matters more
-            logger.warning("After the failure, %s failed as well: %s", close.name, type(further).__name__)
-    run.ledger.runs.end(run.run_id, _figures(run), error=said)
-
-
-def _figures(run: ProcessRun) -> dict[str, Any]:
-    return run.report.model_dump(mode="json") if run.report else {}
-
-
 def _standing(ledger: Ledger, process: Process) -> Standing:
     """Find what the process may do alone; the first run writes down what its definition says."""
     standing = ledger.runs.standing(process.name)
@@ -179,20 +134,3 @@ def _standing(ledger: Ledger, process: Process) -> Standing:
         standing = Standing(process.autonomy, process.review.threshold)
         ledger.runs.set_standing(process.name, standing, by=process.owner.name, reason="as the process is defined")
     return standing
-
-
-def _ledger() -> Ledger:
-    block = CaseLedger.load("default")
-    assert isinstance(block, CaseLedger)  # noqa: S101 - Prefect's `load` is typed as possibly async
-    return block.open()
-
-
-def _endpoint(name: str) -> Endpoint:
-    block = ModelEndpoint.load(name)
-    assert isinstance(block, ModelEndpoint)  # noqa: S101 - see above
-    return block.endpoint()
-
-
-def _import_heavy() -> None:
-    for name in HEAVY:
-        import_module(name)

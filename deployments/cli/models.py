@@ -57,8 +57,6 @@ def endpoint_of(block: str, *, say: Callable[[str], None]) -> Endpoint:
     from deployments.stack import api  # noqa: PLC0415 - imports Prefect
 
     with api(say=say):
-        from blocks import ModelEndpoint  # noqa: PLC0415 - see above
+        from blocks import load_endpoint  # noqa: PLC0415 - see above
 
-        found = ModelEndpoint.load(block)
-    assert isinstance(found, ModelEndpoint)  # noqa: S101 - Prefect's `load` is typed as possibly async
-    return found.endpoint()
+        return load_endpoint(block)

@@ -12,8 +12,11 @@ from typing import TypeAlias
 from deployments.stack.processes import HOST
 from fulcrum.settings import Settings, project_root
 
-QUIET = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "ERROR"}
-"""For a foreground command: Prefect's log lines go to the API alone and leave the terminal to the command."""
+QUIET = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL"}
+"""For a foreground command: Prefect's log lines go to the API alone and leave the terminal to the command.
+
+Errors too: Prefect logs a failing run's traceback twice, and the command says in words what went wrong.
+"""
 
 OFFLINE = {
     "DO_NOT_TRACK": "1",

@@ -11,9 +11,10 @@ from tasks.ai import ask
 from tasks.delivery import deliver
 from tasks.gates import check
 from tasks.intake import take_in
+from tasks.lifecycle import process_run
 from tasks.review import request_reviews
 from tasks.routing import route
-from tasks.run import RunOptions, ahead, process_run
+from tasks.run import RunOptions, ahead
 
 SAMPLES = str(FOLDER / "samples" / "inbox")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +13,7 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
-from blocks import CaseLedger
+from blocks import load_ledger
 from flows.registry import process as process_of
 from fulcrum.cases import Decision, Review, Verdict
 from fulcrum.deciding import decide
@@ -31,7 +30,7 @@ from tasks.targets import load_targets
 @flow(name="review-case", retries=2, retry_delay_seconds=5)
 def review_case(review_id: str, generation: int = 1) -> State[Any]:  # noqa: ARG001 - part of the run's identity
     """Record a person's answer to a review and make its consequences happen; ask again when it cannot be taken."""
-    with closing(_ledger()) as ledger, get_client(sync_client=True) as client:
+    with load_ledger() as ledger, get_client(sync_client=True) as client:
         review = ledger.reviews.find(review_id)
         message = _settle(ledger, process_of(review.process), review, client)
     get_run_logger().info("Review %s: %s", review_id, message)
@@ -94,9 +93,3 @@ def _consequence(process: Process, decision: Decision | None, came: Sequence[Res
     if decision is not None and decision.verdict is Verdict.REPAIR:
         words.append("the next run takes it up")
     return f"; {'; '.join(words)}" if words else ""
-
-
-def _ledger() -> Ledger:
-    block = CaseLedger.load("default")
-    assert isinstance(block, CaseLedger)  # noqa: S101 - Prefect's `load` is typed as possibly async
-    return block.open()

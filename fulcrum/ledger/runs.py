@@ -35,14 +35,11 @@ class Runs:
             )
             if again.rowcount == 0:
                 tx.execute(insert(RunRow), [row])
-            tx.execute(
-                update(CaseRow)
-                .where(CaseRow.lease_run == run_id)
-                .values(lease_run=None, lease_token=None, lease_until=None)
-            )
+            else:
+                _let_go(tx, run_id, process, {"lease_run": None})
 
     def end(self, run_id: str, report: Json, error: str | None = None) -> None:
-        """Record how a run ended."""
+        """Record how a run ended; what it still holds is free for the next one at once."""
         values = {
             "state": "failed" if error else "completed",
             "ended_at": self._store.now(),
@@ -51,6 +48,8 @@ class Runs:
         }
         with self._store.write() as tx:
             tx.execute(update(RunRow).where(RunRow.id == run_id).values(values))
+            process = select(RunRow.process).where(RunRow.id == run_id)
+            _let_go(tx, run_id, tx.execute(process).scalar_one(), {})
 
     def account(self, run_id: str) -> RunAccount:
         """Count what became of every case that the run had in hand, its model calls and deliveries."""
@@ -126,6 +125,12 @@ class Runs:
         """Sum what the run's model calls have cost."""
         with self._store.read() as tx:
             return sum(tx.execute(select(ModelCallRow.cost).where(ModelCallRow.run_id == run_id)).scalars(), Decimal(0))
+
+
+def _let_go(tx: Connection, run_id: str, process: str, further: Json) -> None:
+    """End the leases of a run on open cases; the process keeps the search within the index of open ones."""
+    held = (CaseRow.process == process, CaseRow.open_since.is_not(None), CaseRow.lease_run == run_id)
+    tx.execute(update(CaseRow).where(*held).values({"lease_token": None, "lease_until": None} | further))
 
 
 def _cases(tx: Connection, run_id: str) -> tuple[Counter[str], Counter[str], Counter[str]]:

@@ -41,7 +41,7 @@ def naughty() -> list[str]:
 def office(prefect_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
     """Give an empty ledger whose runs leave the showing of their reviews to the test."""
     monkeypatch.setattr("flows.invoice_intake.flow.request_reviews", lambda _run: 0)
-    monkeypatch.setattr("tasks.run.request_reviews", lambda _run: 0)
+    monkeypatch.setattr("tasks.lifecycle.request_reviews", lambda _run: 0)
     return Office.found(tmp_path / "home", prefect_server.home / "erp.db")
 
 

@@ -1,0 +1,63 @@
+"""How a run begins and ends, whatever happens between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from threading import Thread
+from typing import Any
+
+from prefect.logging import get_run_logger
+
+from blocks import load_ledger
+from fulcrum.errors import FulcrumError
+from fulcrum.process import Process
+from tasks.metrics import measure
+from tasks.review import request_reviews
+from tasks.run import ProcessRun, RunOptions
+
+HEAVY = ("pandas", "great_expectations")
+"""What the gates need and takes seconds to import; done side by side with the intake."""
+
+
+@contextmanager
+def process_run(process: Process, options: RunOptions) -> Iterator[ProcessRun]:
+    """Begin a run and end it whatever happens: its reviews are asked for, its figures are kept, its failure is said."""
+    imports = Thread(target=_import_heavy, daemon=True)
+    imports.start()
+    ledger = load_ledger()
+    try:
+        run = ProcessRun(process, options, ledger, imports)
+        versions = {"sop_version": process.sop_version, "prompt_version": process.prompt_version}
+        ledger.runs.begin(run.run_id, process.name, standing=run.standing, **versions)
+        try:
+            yield run
+        except BaseException as error:
+            _fail(run, error)
+            raise
+        measure(run)
+        ledger.runs.end(run.run_id, _figures(run))
+    finally:
+        ledger.close()
+
+
+def _fail(run: ProcessRun, error: BaseException) -> None:
+    """End a failing run without hiding why it fails: what was queued is shown, what is known is kept."""
+    said = str(error) if isinstance(error, FulcrumError) else type(error).__name__
+    logger = get_run_logger()
+    for close in (request_reviews, measure):
+        try:
+            close(run)
+        except Exception as further:  # noqa: BLE001 - the run's own error matters more
+            logger.warning("After the failure, %s failed as well: %s", close.name, type(further).__name__)
+    run.ledger.runs.end(run.run_id, _figures(run), error=said)
+
+
+def _figures(run: ProcessRun) -> dict[str, Any]:
+    return run.report.model_dump(mode="json") if run.report else {}
+
+
+def _import_heavy() -> None:
+    for name in HEAVY:
+        import_module(name)
