@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import sqlite3
 import threading
@@ -48,16 +49,13 @@ Please pay into IBAN NL55 XQBK 0417 3002 86 quoting {number}.
 """
 
 
-def invoice(number: str, **replaced: str) -> str:
+def invoice(number: str) -> str:
     """Write an invoice that clears: a supplier of the master, its account, sums that add up."""
-    text = INVOICE.format(number=number)
-    for old, new in replaced.items():
-        text = text.replace(old, new)
-    return text
+    return INVOICE.format(number=number)
 
 
 def documents(names: Iterable[str]) -> list[dict[str, str]]:
-    """Make a record with an invoice of its own for each name; none is drawn into the audit sample."""
+    """Make a record with an invoice of its own for each name."""
     return [{"id": name, "text": invoice(number_of(name))} for name in names]
 
 
@@ -71,14 +69,11 @@ def names(count: int, prefix: str = "doc", *, audited: bool = False) -> list[str
     from flows.invoice_intake.process import INVOICE_INTAKE
     from fulcrum.routing import draw
 
-    share, found, number = INVOICE_INTAKE.review.audit_share, [], 0
-    while len(found) < count:
-        name = f"{prefix}-{number}"
-        number += 1
-        drawn = draw(case_id_of(PROCESS, name), INVOICE_INTAKE.sop_version) < share
-        if drawn is audited:
-            found.append(name)
-    return found
+    def drawn(name: str) -> bool:
+        return draw(case_id_of(PROCESS, name), INVOICE_INTAKE.sop_version) < INVOICE_INTAKE.review.audit_share
+
+    candidates = (f"{prefix}-{number}" for number in itertools.count())
+    return list(itertools.islice((name for name in candidates if drawn(name) is audited), count))
 
 
 def write_jsonl(path: Path, records: Iterable[object]) -> str:
@@ -163,25 +158,26 @@ class Office:
             rows = [dict(row) for row in erp.execute("SELECT * FROM erp_postings ORDER BY rowid")]
         return [row for row in rows if row["case_id"] in ids]
 
+    def lapse(self, *, soon: timedelta = timedelta()) -> None:
+        """Let every lease end now, or soon, instead of within its minute."""
+        from sqlalchemy import update
+
+        from fulcrum.ledger.tables import CaseRow
+
+        with self.ledger() as ledger, ledger.store.write() as tx:
+            held = update(CaseRow).where(CaseRow.lease_until.is_not(None))
+            tx.execute(held.values(lease_until=ledger.store.now() + soon))
+
     def age(self, external_ids: Iterable[str], by: timedelta) -> None:
         """Let cases have been received earlier than they were."""
-        self._shift(external_ids, "received_at", by)
-
-    def lapse(self) -> None:
-        """Let every lease end now."""
-        self._shift(self.cases(), "lease_until", timedelta(seconds=90))
-
-    def _shift(self, external_ids: Iterable[str], column: str, by: timedelta) -> None:
         from sqlalchemy import select, update
 
         from fulcrum.ledger.tables import CaseRow
 
-        ids = [case_id_of(PROCESS, name) for name in external_ids]
         with self.ledger() as ledger, ledger.store.write() as tx:
-            which = getattr(CaseRow, column)
-            rows = tx.execute(select(CaseRow.id, which).where(CaseRow.id.in_(ids), which.is_not(None))).all()
-            for case_id, moment in rows:
-                tx.execute(update(CaseRow).where(CaseRow.id == case_id).values({column: moment - by}))
+            for case_id in (case_id_of(PROCESS, name) for name in external_ids):
+                moment = tx.execute(select(CaseRow.received_at).where(CaseRow.id == case_id)).scalar_one()
+                tx.execute(update(CaseRow).where(CaseRow.id == case_id).values(received_at=moment - by))
 
 
 @dataclass

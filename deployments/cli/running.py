@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from deployments.cli.display import out, print_json, say, table
 from fulcrum.errors import RunFailed, UsageError
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from fulcrum.ledger import Ledger
     from fulcrum.report import RunReport
 
@@ -23,8 +26,8 @@ def run(
     process: str,
     *,
     source: Annotated[str, Parameter(allow_leading_hyphen=True)],
-    limit: int | None = None,
-    max_cost: Decimal | None = None,
+    limit: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
+    max_cost: Annotated[Decimal | None, Parameter(validator=Number(gte=0))] = None,
     model: str | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
@@ -41,6 +44,7 @@ def run(
     from flows.registry import process as find  # noqa: PLC0415 - see deployments/cli/__init__.py
 
     definition = find(process)
+    _look(source, definition.case)
     from deployments.stack import api  # noqa: PLC0415
 
     options = {"limit": limit, "max_cost": max_cost, "model": model}
@@ -111,6 +115,14 @@ def _say_where(ui: str, waiting: int, *, lasting: bool) -> None:
         out.print("  make up                 keeps the stack running, then open")
     out.print(f"  {ui}/runs?state=Suspended")
     out.print("  fulcrum reviews         lists the same in the terminal")
+
+
+def _look(source: str, case: type[BaseModel]) -> None:
+    """Refuse a source that is not there, or a table without its columns, before a server is started for it."""
+    from fulcrum.sources import read  # noqa: PLC0415 - see deployments/cli/__init__.py
+
+    if source != "-":
+        read(_absolute(source), case=case)
 
 
 def _absolute(source: str) -> str:

@@ -31,6 +31,7 @@ def api(settings: Settings | None = None, *, say: Callable[[str], None] = lambda
     imports prefect, which sets up its logging when it is imported. `say` gets a line where there is a wait.
     """
     chosen = settings or read_settings()
+    _hand_over()
     with ExitStack() as stack:
         configured = os.environ.get("PREFECT_API_URL")
         if configured:

@@ -21,9 +21,13 @@ ARGUMENTS = (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """Start Chromium, or skip for want of it; where it is required (FULCRUM_REQUIRE_BROWSER=1), fail."""
+    """Start Chromium, or skip for want of it; where it is required (FULCRUM_REQUIRE_BROWSER=1), fail.
+
+    It ends with its module: Playwright leaves an event loop running in the thread, in which Prefect's sync calls and
+    asyncio.run of other tests would fail.
+    """
     if not CHROMIUM.exists():
         message = f"no Chromium at {CHROMIUM}"
         if os.environ.get("FULCRUM_REQUIRE_BROWSER") == "1":
@@ -47,9 +51,9 @@ def page(chromium: Any) -> Iterator[Any]:
     context.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def reviews_worker(chromium: Any, prefect_server: Any) -> Iterator[None]:
-    """Run a stock process worker of the pool `reviews` for the session."""
+    """Run a stock process worker of the pool `reviews` while the browser's tests run."""
     from deployments.stack import Worker
     from fulcrum.settings import settings
 

@@ -256,7 +256,7 @@ def test_below_supervised_nothing_clears(office: Office, autonomy: Autonomy) -> 
 def test_a_limit_counts_new_cases(office: Office) -> None:
     """Each run takes in so many more, past those that are known, and every time all is accounted for."""
     source = write_jsonl(office.home / "in.jsonl", documents(names(5, "limit")))
-    reports = [office.run(source, limit=2, batch_size=1) for _ in range(3)]
+    reports = [office.run(source, limit=2) for _ in range(3)]
     assert [report.taken_in for report in reports] == [2, 2, 1]
     assert [report.duplicates for report in reports] == [0, 2, 4]
     assert all(balanced(report) for report in reports)
@@ -290,7 +290,13 @@ def test_an_outage_delays_then_degrades_and_loses_nothing(office: Office, models
         second = office.run(source, model=model)
     finally:
         models.down = False
-    assert (second.taken_in, second.carried_over, second.degraded, second.in_review, second.still_open) == (0, 2, 1, 1, 1)
+    assert (second.taken_in, second.carried_over, second.degraded, second.in_review, second.still_open) == (
+        0,
+        2,
+        1,
+        1,
+        1,
+    )
     assert second.reasons == {"degraded": 1}
     assert "the AI gave no answer in time" in str(office.cases()[late].reason)
     third = office.run(source, model=model)
@@ -320,9 +326,8 @@ def test_a_bad_batch_fails_the_run_and_is_put_back_by_hand(
     assert record.measured()["quarantined"] == 60
     assert "batch refused" in record.artifacts()["invoice-intake-gate-documents"]
 
-    with office.at_work():
-        with pytest.raises(SystemExit) as ended:
-            main(["release", PROCESS, "--by", "Ada Okafor", "--reason", "the blanks are known"])
+    with office.at_work(), pytest.raises(SystemExit) as ended:
+        main(["release", PROCESS, "--by", "Ada Okafor", "--reason", "the blanks are known"])
     assert (ended.value.code, capsys.readouterr().out) == (
         0,
         "30 cases of invoice-intake are open again; the next run handles them.\n",
@@ -380,9 +385,8 @@ def test_after_kill_9_the_next_run_finishes(office: Office, models: ModelServer,
     models.asked.clear()
     models.delay = 0.6
     with (tmp_path / "out.txt").open("w") as out:
-        command = [sys.executable, "-c", "from deployments.cli import main; main()"]
         running = subprocess.Popen(
-            [*command, "run", PROCESS, "--source", source, "--model", model],
+            [sys.executable, "-m", "deployments.cli", "run", PROCESS, "--source", source, "--model", model],
             env={**os.environ, "FULCRUM_HOME": str(office.home)},
             stdout=out,
             stderr=subprocess.STDOUT,
@@ -395,7 +399,8 @@ def test_after_kill_9_the_next_run_finishes(office: Office, models: ModelServer,
     models.delay = 0
     durable = calls(office)
     assert durable < 16
-    office.lapse()
+    # The dead run's cases are still held; the next run waits for them.
+    office.lapse(soon=timedelta(seconds=4))
     report = office.run(source, model=model)
     assert (report.taken_in, report.carried_over, report.duplicates) == (0, 16, 16)
     assert (report.cleared, report.delivered, report.still_open) == (16, 16, 0)
