@@ -312,30 +312,30 @@ def test_a_bad_batch_fails_the_run_and_is_put_back_by_hand(
     """Half of a batch unsound: all of it is quarantined, the run fails by the rule's name; release frees the sound."""
     from deployments.cli import main
 
-    sound = documents(names(30, "sound"))
-    source = write_jsonl(office.home / "in.jsonl", [*sound, *({"id": f"blank-{i}", "text": " "} for i in range(30))])
-    with pytest.raises(GateFailed, match=r"Gate documents refused .* 30 of 60 cases fail.*Failing: characters\."):
+    sound = documents(names(12, "sound"))
+    source = write_jsonl(office.home / "in.jsonl", [*sound, *({"id": f"blank-{i}", "text": " "} for i in range(12))])
+    with pytest.raises(GateFailed, match=r"Gate documents refused .* 12 of 24 cases fail.*Failing: characters\."):
         office.run(source)
     failed = office.newest_run()
     assert failed["state"] == "failed"
     assert "Failing: characters." in failed["error"]
-    assert (failed["report"]["quarantined"], failed["report"]["taken_in"]) == (60, 60)
-    assert office.statuses() == {"quarantined": 60}
-    assert shown_reviews(office) == {"Suspended": 60}
+    assert (failed["report"]["quarantined"], failed["report"]["taken_in"]) == (24, 24)
+    assert office.statuses() == {"quarantined": 24}
+    assert shown_reviews(office) == {"Suspended": 24}
     record = Record(client, failed["id"])
-    assert record.measured()["quarantined"] == 60
+    assert record.measured()["quarantined"] == 24
     assert "batch refused" in record.artifacts()["invoice-intake-gate-documents"]
 
     with office.at_work(), pytest.raises(SystemExit) as ended:
         main(["release", PROCESS, "--by", "Ada Okafor", "--reason", "the blanks are known"])
     assert (ended.value.code, capsys.readouterr().out) == (
         0,
-        "30 cases of invoice-intake are open again; the next run handles them.\n",
+        "12 cases of invoice-intake are open again; the next run handles them.\n",
     )
     report = office.run(source)
-    assert (report.taken_in, report.carried_over, report.cleared, report.duplicates) == (0, 30, 30, 60)
-    assert office.statuses() == {"delivered": 30, "quarantined": 30}
-    assert shown_reviews(office) == {"Suspended": 30}
+    assert (report.taken_in, report.carried_over, report.cleared, report.duplicates) == (0, 12, 12, 24)
+    assert office.statuses() == {"delivered": 12, "quarantined": 12}
+    assert shown_reviews(office) == {"Suspended": 12}
 
 
 def test_a_run_that_cannot_begin_says_so_in_the_ledger(office: Office) -> None:
