@@ -1,4 +1,4 @@
-"""How invoice intake does on documents whose truth is known: time, memory, share cleared, and how much of that is wrong.
+"""How invoice intake does on documents whose truth is known: time, memory, share cleared, how much of that is wrong.
 
 Runs `fulcrum run` as a process of its own in an empty home, so the figures are what an operator gets: the server's
 start is `wall_s` less `run_s`. `peak_rss_mb` is the largest process of the command. Last line: one JSON object.
