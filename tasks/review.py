@@ -112,7 +112,7 @@ def take_down_settled(ledger: Ledger, process: Process, *, client: SyncPrefectCl
     """
     closed = 0
     with _client(client) as api:
-        runs = list(_waiting(api, process))
+        runs = list(_waiting(api, ledger, process))
         standing = {(review.id, review.generation) for review in ledger.reviews.open(process.name)}
         for run in runs:
             review_id, generation = str(run.parameters.get("review_id")), run.parameters.get("generation", 1)
@@ -127,7 +127,8 @@ def _publish(
     ledger: Ledger, process: Process, client: SyncPrefectClient, deployment: UUID, reviews: Sequence[Review]
 ) -> int:
     dossiers = ledger.reviews.dossiers(reviews)
-    runs = dict(zip(_create(client, deployment, process, dossiers), dossiers, strict=True))
+    wanted = [_run(ledger, process, dossier) for dossier in dossiers]
+    runs = dict(zip(_create(client, deployment, wanted), dossiers, strict=True))
     found = client.read_flow_runs(
         flow_run_filter=FlowRunFilter.model_validate({"id": {"any_": list(runs)}}), limit=PAGE
     )
@@ -146,13 +147,12 @@ def _publish(
     return len(runs) - len(ended)
 
 
-def _create(client: SyncPrefectClient, deployment: UUID, process: Process, dossiers: Sequence[Dossier]) -> list[UUID]:
+def _create(client: SyncPrefectClient, deployment: UUID, wanted: Sequence[Json]) -> list[UUID]:
     """Make the runs, or find those that are made already.
 
     A server on SQLite refuses some at once while one of its services writes ("database is locked"); asking for all of
     them again is safe, because each has its idempotency key. Raises ReviewsNotShown.
     """
-    wanted = [_run(process, dossier) for dossier in dossiers]
     results: list[Json] = []
     for pause in PAUSES:
         time.sleep(pause)
@@ -160,7 +160,7 @@ def _create(client: SyncPrefectClient, deployment: UUID, process: Process, dossi
             "POST",
             "/deployments/{id}/create_flow_run/bulk",  # type: ignore[arg-type] # a route that the client's list lacks
             path_params={"id": deployment},
-            json=wanted,
+            json=list(wanted),
         )
         response.raise_for_status()
         results = response.json()["results"]
@@ -170,16 +170,21 @@ def _create(client: SyncPrefectClient, deployment: UUID, process: Process, dossi
     raise ReviewsNotShown(failed=sum(result["status"] != "CREATED" for result in results), total=len(results))
 
 
-def _run(process: Process, dossier: Dossier) -> Json:
+def _run(ledger: Ledger, process: Process, dossier: Dossier) -> Json:
     review = dossier.review
     state = suspended(1).model_dump(mode="json", include={"type", "name", "state_details"})
     return {
         "name": name_of(process, dossier),
         "state": state,
         "parameters": {"review_id": review.id, "generation": review.generation},
-        "idempotency_key": f"{review.id}/{review.generation}",
-        "tags": [process.name, f"reason:{review.code}", f"queue:{review.queue}", TAG],
+        "idempotency_key": f"{ledger.identity}/{review.id}/{review.generation}",
+        "tags": [process.name, f"reason:{review.code}", f"queue:{review.queue}", TAG, _mark(ledger)],
     }
+
+
+def _mark(ledger: Ledger) -> str:
+    """Tag a ledger's reviews as its own: case ids follow from their documents, so two ledgers may have the same."""
+    return f"ledger:{ledger.identity}"
 
 
 def _asks(run: FlowRun) -> bool:
@@ -192,9 +197,9 @@ def _among(review: Review, case_ids: Collection[str] | None) -> bool:
     return case_ids is None or review.case_id in case_ids
 
 
-def _waiting(client: SyncPrefectClient, process: Process) -> Iterator[FlowRun]:
+def _waiting(client: SyncPrefectClient, ledger: Ledger, process: Process) -> Iterator[FlowRun]:
     chosen = FlowRunFilter.model_validate(
-        {"tags": {"all_": [process.name, TAG]}, "state": {"type": {"any_": ["PAUSED"]}}}
+        {"tags": {"all_": [process.name, TAG, _mark(ledger)]}, "state": {"type": {"any_": ["PAUSED"]}}}
     )
     for offset in range(0, 1_000_000, PAGE):
         page = client.read_flow_runs(flow_run_filter=chosen, limit=PAGE, offset=offset)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import cached_property
 from types import TracebackType
 from typing import Self
+
+from sqlalchemy import select
 
 from fulcrum.ledger.intake import Intake, TakenIn
 from fulcrum.ledger.leases import Leases
@@ -15,6 +18,7 @@ from fulcrum.ledger.reading import History, Reading
 from fulcrum.ledger.reviews import Dossier, Reviews
 from fulcrum.ledger.runs import Runs
 from fulcrum.ledger.store import Store, utc_now
+from fulcrum.ledger.tables import LedgerRow
 from fulcrum.ledger.work import Cleared, Work
 
 __all__ = ["Cleared", "Dossier", "History", "Ledger", "Parcel", "Result", "TakenIn", "migrate"]
@@ -43,6 +47,12 @@ class Ledger:
             store.close()
             raise
         return cls(store)
+
+    @cached_property
+    def identity(self) -> str:
+        """Give the ledger's own name: 8 hex digits, drawn when it was made."""
+        with self.store.read() as tx:
+            return str(tx.execute(select(LedgerRow.identity)).scalar_one())
 
     def __enter__(self) -> Self:
         """Use it for the length of a block."""

@@ -32,6 +32,15 @@ class Base(DeclarativeBase):
     }
 
 
+class LedgerRow(Base):
+    """The ledger's own name, in its only row: two ledgers at one Prefect server must not take each other's reviews."""
+
+    __tablename__ = "ledger"
+
+    identity: Mapped[str] = mapped_column(String(8), primary_key=True)
+    created_at: Mapped[datetime]
+
+
 class CaseRow(Base):
     """A case: where it stands, who holds it, the head of its event chain."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -187,6 +188,26 @@ def test_a_run_takes_down_what_was_settled_while_no_server_answered(desk: Review
     flow(name="asks for reviews")(lambda: request_reviews(Run()))()
     assert run_of(desk, client, review).state.message == "decided by Ada: reject"
     assert run_of(desk, client, other).state.name == "Suspended"
+
+
+def test_two_ledgers_at_one_server_leave_each_other_alone(desk: ReviewDesk, client: Any, tmp_path: Path) -> None:
+    """The same document in both is two reviews in two runs, and neither ledger takes down the other's."""
+    from fulcrum.ledger import Ledger, migrate
+    from tasks.review import take_down_settled
+
+    url = f"sqlite:///{tmp_path / 'other.db'}"
+    migrate(url)
+    with Ledger.open(url) as ledger:
+        other = ReviewDesk(ledger)
+        ours, theirs = (each.ask(proposed(), external_id="inbox/same.txt") for each in (desk, other))
+        assert ours.id == theirs.id
+        publish(desk, [ours], client=client)
+        publish(other, [theirs], client=client)
+        run, its_run = run_of(desk, client, ours), run_of(other, client, theirs)
+        assert run.id != its_run.id
+        take_down_settled(other.ledger, INVOICE_INTAKE, client=client)
+        assert client.read_flow_run(run.id).state.name == "Suspended"
+        assert client.read_flow_run(its_run.id).state.name == "Suspended"
 
 
 def test_a_server_without_the_deployment_says_what_to_do(desk: ReviewDesk, client: Any) -> None:

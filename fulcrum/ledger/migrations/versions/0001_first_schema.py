@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
+from datetime import UTC, datetime
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -14,7 +17,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make every table."""
+    """Make every table, and give the ledger its name."""
     op.create_table(
         "cases",
         sa.Column("id", sa.String(length=16), nullable=False),
@@ -45,6 +48,13 @@ def upgrade() -> None:
     op.create_index("ix_cases_business_key", "cases", ["process", "business_key"], unique=False)
     op.create_index("ix_cases_open", "cases", ["process", "open_since", "id"], unique=False)
     op.create_index("ix_cases_process_status_received_at", "cases", ["process", "status", "received_at"], unique=False)
+    ledger = op.create_table(
+        "ledger",
+        sa.Column("identity", sa.String(length=8), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("identity", name=op.f("pk_ledger")),
+    )
+    op.bulk_insert(ledger, [{"identity": secrets.token_hex(4), "created_at": datetime.now(UTC)}])
     op.create_table(
         "process_states",
         sa.Column("process", sa.String(length=64), nullable=False),
