@@ -24,6 +24,8 @@ class Checked:
     """A batch that a gate has judged: what each failing case breaks, in words; everything when it was `refused`."""
 
     batch: Batch
+    gate: str
+    version: str
     broken: dict[str, str] = field(default_factory=dict)
     refused: str | None = None
 
@@ -41,7 +43,7 @@ def check(run: ProcessRun, batch: Batch, gate: Gate) -> Checked:
         result = evaluate(gate, rows, run.gate_context(taken))
     _show(run, gate, result)
     broken = {case_id: result.reasons(case_id) for case_id in result.failed}
-    return Checked(batch, broken, _refusal(run, gate, result))
+    return Checked(batch, gate.name, result.version, broken, _refusal(run, gate, result))
 
 
 def _documents(run: ProcessRun, batch: Batch) -> list[Row]:

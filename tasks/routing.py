@@ -23,7 +23,15 @@ def route(run: ProcessRun, checked: Checked) -> Batch:
     routings = [_route(run, checked, proposals[case.id]) for case in cases]
     clear = {routing.case_id for routing in routings if routing.route is Route.CLEARED}
     cleared = {case.id: _outcome(run, case, proposals[case.id]) for case in cases if case.id in clear}
-    run.ledger.work.route(batch, routings, cleared, gate="routing", due=run.process.review.due, started_at=started)
+    run.ledger.work.route(
+        batch,
+        routings,
+        cleared,
+        gate=checked.gate,
+        version=checked.version,
+        due=run.process.review.due,
+        started_at=started,
+    )
     get_run_logger().info("Cleared %d of %d cases; the others go to people", len(clear), len(cases))
     return batch.only(clear)
 

@@ -6,10 +6,8 @@ import asyncio
 import itertools
 import json
 import sqlite3
-import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -20,6 +18,7 @@ from zlib import crc32
 import pytest
 
 from fulcrum.cases import Case, case_id_of
+from tests.loopback import completions_at, wait_for
 
 PROCESS = "invoice-intake"
 
@@ -215,25 +214,12 @@ class ModelServer:
 @contextmanager
 def model_server() -> Iterator[ModelServer]:
     """Run the model server in a thread, on a free port."""
-    import uvicorn
-    from starlette.applications import Starlette
-    from starlette.routing import Route
-
     from fulcrum.ai import line
 
     state = ModelServer()
-    app = Starlette(routes=[Route("/v1/chat/completions", state.complete, methods=["POST"])])
-    config = uvicorn.Config(app, port=0, log_level="warning", lifespan="off", timeout_graceful_shutdown=1, ws="none")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    wait_for(lambda: server.started)
-    state.port = server.servers[0].sockets[0].getsockname()[1]
-    yield state
-    line.close()
-    server.should_exit = True
-    thread.join(timeout=20)
-    assert not thread.is_alive()
+    with completions_at(state.complete) as state.port:
+        yield state
+        line.close()
 
 
 @contextmanager
@@ -290,12 +276,3 @@ class Record:
         """Read the report that its event carries."""
         events = self.events(until="fulcrum.run.measured")
         return next(dict(event["payload"]) for event in events if event["event"] == "fulcrum.run.measured")
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 40) -> Any:
-    """Wait until a condition holds; return what it found."""
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, "the condition never held"
-        time.sleep(0.05)
-    return found

@@ -136,13 +136,18 @@ class Work:
         gate: str,
         due: timedelta,
         started_at: datetime,
+        version: str = "",
     ) -> None:
-        """Record each case's route with its reason: cleared ones get their outcome and outbox rows, others a review."""
+        """Record each case's route with its reason: cleared ones get their outcome and outbox rows, others a review.
+
+        `gate` and `version` say which rules, or which step, the route follows from.
+        """
         now = self._store.now()
         with self._store.write() as tx:
             owed = unbooked(tx, [routing.case_id for routing in routings])
             changes = [
-                _route_change(r, cleared.get(r.case_id), owed.get(r.case_id), gate, started_at) for r in routings
+                _route_change(r, cleared.get(r.case_id), owed.get(r.case_id), (gate, version), started_at)
+                for r in routings
             ]
             apply(tx, changes, now=now, run_id=batch.run_id, lease=batch)
             open_reviews(tx, batch.process, [r for r in routings if r.route is Route.REVIEW], now=now, due=due)
@@ -289,7 +294,7 @@ def _route_columns(routing: Routing) -> Json:
 
 
 def _route_change(
-    routing: Routing, outcome: Cleared | None, owed: Owed | None, gate: str, started_at: datetime
+    routing: Routing, outcome: Cleared | None, owed: Owed | None, gate: tuple[str, str], started_at: datetime
 ) -> Change:
     unpaid = owed if owed and owed.cost else None
     facts = {
@@ -297,13 +302,14 @@ def _route_change(
         "code": routing.code,
         "reason": routing.reason,
         "audit_probability": routing.audit_probability,
+        "version": gate[1],
     }
     return Change(
         case_id=routing.case_id,
         transition="clear" if routing.route is Route.CLEARED else "review",
         activity="clear" if routing.route is Route.CLEARED else "ask for review",
         resource="rule",
-        actor=gate,
+        actor=gate[0],
         started_at=started_at,
         cost=unpaid.cost if unpaid else None,
         currency=unpaid.currency if unpaid else None,

@@ -34,9 +34,9 @@ from tests.intake_office import (
     names,
     number_of,
     own_erp,
-    wait_for,
     write_jsonl,
 )
+from tests.loopback import wait_for
 
 GOLDEN = {
     record["id"]: record

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
-from time import monotonic, sleep
 from typing import Any
 
 import pytest
-import uvicorn
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
 
 from fulcrum.ai import line
 from fulcrum.ai.endpoint import Endpoint
+from tests.loopback import completions_at
 
 GOOD = '{"colour":"red","number":12}'
 
@@ -120,29 +116,12 @@ def _token(sign: str) -> dict[str, Any]:
     return rival | {"top_logprobs": [rival]}
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
-    """Wait until a condition holds."""
-    end = monotonic() + seconds
-    while not condition():
-        assert monotonic() < end, "the condition never held"
-        sleep(0.005)
-
-
 @pytest.fixture(scope="session")
 def fault_process() -> Iterator[FaultServer]:
     """Run the server in a thread for the whole session, on a free port."""
     state = FaultServer()
-    app = Starlette(routes=[Route("/v1/chat/completions", state.complete, methods=["POST"])])
-    config = uvicorn.Config(app, port=0, log_level="warning", lifespan="off", timeout_graceful_shutdown=1, ws="none")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    wait_for(lambda: server.started)
-    state.port = server.servers[0].sockets[0].getsockname()[1]
-    yield state
-    server.should_exit = True
-    thread.join(timeout=20)
-    assert not thread.is_alive()
+    with completions_at(state.complete) as state.port:
+        yield state
 
 
 @pytest.fixture

@@ -12,14 +12,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from time import monotonic, sleep
+from time import sleep
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import uvicorn
-from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 import fulcrum.ai.ask
 from fulcrum.ai import line
@@ -30,6 +27,7 @@ from fulcrum.ai.endpoint import Endpoint
 from fulcrum.cases import Status
 from fulcrum.errors import LeaseLost, PriceUnknown
 from fulcrum.ledger import Ledger
+from tests.loopback import completions_at, wait_for
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -106,17 +104,8 @@ A_CALL = Decimal("0.00042")
 def model_process() -> Iterator[Model]:
     """Run the model in a thread, on a free port."""
     state = Model()
-    app = Starlette(routes=[Route("/v1/chat/completions", state.complete, methods=["POST"])])
-    config = uvicorn.Config(app, port=0, log_level="warning", lifespan="off", timeout_graceful_shutdown=1, ws="none")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    wait_for(lambda: server.started)
-    state.port = server.servers[0].sockets[0].getsockname()[1]
-    yield state
-    server.should_exit = True
-    thread.join(timeout=20)
-    assert not thread.is_alive()
+    with completions_at(state.complete) as state.port:
+        yield state
 
 
 @pytest.fixture
@@ -128,13 +117,6 @@ def model(model_process: Model) -> Iterator[Model]:
     model_process.well = True
     yield model_process
     line.close()
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
-    end = monotonic() + seconds
-    while not condition():
-        assert monotonic() < end, "the condition never held"
-        sleep(0.005)
 
 
 def ask(office: Office, batch: Batch, endpoint: Endpoint, budget: Budget = NO_LIMIT) -> Unanswered:
