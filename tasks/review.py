@@ -6,6 +6,7 @@ import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import ObjectNotFound
-from prefect.states import Completed
+from prefect.states import AwaitingRetry, Completed
 
 from fulcrum.cases import Json, Review
 from fulcrum.errors import ReviewsNotDeployed, ReviewsNotShown
@@ -23,7 +24,7 @@ from fulcrum.forms import form_of, name_of
 from fulcrum.ledger import Dossier, Ledger
 from fulcrum.ledger.journal import chunked
 from fulcrum.process import Process
-from tasks.review_forms import forget_forms, pause_key, save_form, suspended
+from tasks.review_forms import forget_forms, pause_key, read_answer, save_form, suspended
 
 DEPLOYMENT = "review-case/review-case"
 TAG = "review"
@@ -32,6 +33,8 @@ AT_ONCE = 100
 """Runs that the server makes in one request at most."""
 PAUSES = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds before each try to make runs that the server refused."""
+STUCK = timedelta(minutes=15)
+"""How long a review's run may be at work; it takes seconds, so after this its worker was killed with it."""
 SAVERS = 4
 """Forms saved side by side; SQLite answers 503 when fifty are."""
 PAGE = 200
@@ -77,20 +80,36 @@ def publish(
 
 
 def put_back(ledger: Ledger, process: Process, *, client: SyncPrefectClient | None = None) -> int:
-    """Find the open reviews whose run is gone or has ended without a decision, for `publish` to show anew; count them.
+    """See to the open reviews whose run will not decide them any more; return how many.
 
-    Runs are deleted and cancelled in the UI, and crash with their worker; the review itself stands in the ledger.
+    One that died with an answer in hand is run again: what a person has said is not asked twice. Of the others, which
+    were deleted, cancelled or died before, the ledger forgets the run, and `publish` shows them anew.
     """
     shown = {review.flow_run_id: review for review in ledger.reviews.open(process.name) if review.flow_run_id}
     alive: set[str] = set()
+    revived = 0
     with _client(client) as api:
         for ids in chunked(shown, PAGE):
             chosen = FlowRunFilter.model_validate({"id": {"any_": ids}})
-            found = api.read_flow_runs(flow_run_filter=chosen, limit=PAGE)
-            alive.update(str(run.id) for run in found if run.state is not None and not run.state.is_final())
+            for run in api.read_flow_runs(flow_run_filter=chosen, limit=PAGE):
+                again = _died(run, ledger.store.now()) and read_answer(api, run.id).answer is not None
+                if again:
+                    api.set_flow_run_state(run.id, AwaitingRetry(), force=True)
+                    revived += 1
+                if again or (run.state is not None and not run.state.is_final()):
+                    alive.add(str(run.id))
     lost = [review.id for flow_run_id, review in shown.items() if flow_run_id not in alive]
     ledger.reviews.withdraw_publication(lost)
-    return len(lost)
+    return len(lost) + revived
+
+
+def _died(run: FlowRun, now: datetime) -> bool:
+    """Tell whether a run ended by accident: its process, or with its worker, so that nobody could say so."""
+    state = run.state
+    if state is None:
+        return False
+    silent = state.is_running() and now - state.timestamp > STUCK
+    return state.is_crashed() or state.is_failed() or silent
 
 
 def resolve(ledger: Ledger, review_ids: Iterable[str], *, client: SyncPrefectClient | None = None) -> int:

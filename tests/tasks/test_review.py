@@ -156,6 +156,27 @@ def test_a_review_whose_run_was_deleted_or_cancelled_is_shown_anew(desk: ReviewD
         assert after[review.id].parameters["generation"] == 2
 
 
+def test_a_review_whose_run_died_with_the_answer_is_run_again(desk: ReviewDesk, client: Any) -> None:
+    """What a person has said is not asked twice; one at work just now is left alone, one silent for an hour is not."""
+    from prefect.states import Crashed, Running
+
+    from fulcrum.ledger import Ledger
+    from tasks.review import put_back
+
+    crashed, working = (desk.ask(proposed()) for _ in range(2))
+    publish(desk, [crashed, working], client=client)
+    runs = [run_of(desk, client, review).id for review in (crashed, working)]
+    for run_id, state in zip(runs, (Crashed(), Running()), strict=True):
+        client.resume_flow_run(run_id, run_input={"verdict": "approve", "reviewer": "Ada"})
+        client.set_flow_run_state(run_id, state, force=True)
+    put_back(desk.ledger, INVOICE_INTAKE, client=client)
+    assert [client.read_flow_run(run_id).state.name for run_id in runs] == ["AwaitingRetry", "Running"]
+    with Ledger.open(desk.ledger.store.url, clock=lambda: datetime.now(UTC) + timedelta(hours=1)) as an_hour_later:
+        put_back(an_hour_later, INVOICE_INTAKE, client=client)
+    assert [client.read_flow_run(run_id).state.name for run_id in runs] == ["AwaitingRetry", "AwaitingRetry"]
+    assert [run_of(desk, client, review).id for review in (crashed, working)] == runs
+
+
 def test_a_review_decided_in_a_terminal_leaves_the_queue_with_its_form(desk: ReviewDesk, client: Any) -> None:
     """Resolving completes the run, says who decided what, and deletes the content; a second time nothing is left."""
     from tasks.review import resolve
