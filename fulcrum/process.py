@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from fulcrum.cases import Json
+from fulcrum.errors import DefinitionError
 
 
 class Autonomy(StrEnum):
@@ -24,6 +25,19 @@ class Autonomy(StrEnum):
     ASSISTED = "assisted"
     SUPERVISED = "supervised"
     AUTONOMOUS = "autonomous"
+
+
+LEVELS = tuple(Autonomy)
+"""The levels in order, the least first."""
+
+
+class StepKind(StrEnum):
+    """Who or what does a step."""
+
+    AI = "ai"
+    HUMAN = "human"
+    RULE = "rule"
+    SYSTEM = "system"
 
 
 class Stage(StrEnum):
@@ -41,6 +55,52 @@ class Owner:
     email: str
     queue: str
     """The queue of escalated reviews."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deputy:
+    """Who stands in for the owner."""
+
+    name: str
+    email: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A step of the procedure as people speak of it: what is done, and by whom or what."""
+
+    name: str
+    kind: StepKind
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intents:
+    """What leadership has said before the work was redesigned, each in a sentence that begins with yes or no."""
+
+    speed_over_accuracy: str
+    ownership_open: str
+    willing_to_redesign: str
+
+
+class Basis(StrEnum):
+    """Where a figure comes from: an event log that the same code has measured, or somebody's word."""
+
+    MEASURED = "measured"
+    DECLARED = "declared"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """How the process did before the redesign, to be compared with its objectives; `source` says who knows."""
+
+    basis: Basis
+    source: str
+    cycle_time_p95: timedelta
+    cost_per_case: Decimal
+    currency: str
+    manual_rate: float
+    error_rate: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,13 +221,28 @@ class Process:
     folder: Path
     """Where the procedure lives: its code, prompts and samples."""
     owner: Owner
+    deputy: Deputy
+    on_call: str
+    """Where whoever is on call reads alerts."""
+    steps: tuple[Step, ...]
+    """The procedure's steps in order."""
+    steps_before: tuple[Step, ...]
+    """The steps as they were before the redesign."""
+    intents: Intents
     case: type[BaseModel]
     outcome: type[BaseModel]
     step: AiStep
     gates: tuple[Gate, ...]
     objectives: Objectives
+    baseline: Baseline
     review: ReviewPolicy
     autonomy: Autonomy
+    max_autonomy: Autonomy
+    """The ceiling that no setting overrides."""
+    personal: tuple[str, ...]
+    """The fields of case and outcome that say something of a person; empty when there are none."""
+    retention: timedelta
+    """How long contents are kept once a case is finished."""
     targets: tuple[str, ...]
     """References of target blocks, as `sql-target/erp-postings`."""
     posting: Callable[[Any], BaseModel]
@@ -187,6 +262,15 @@ class Process:
     patience: timedelta = timedelta(minutes=30)
     currency: str = "EUR"
 
+    def __post_init__(self) -> None:
+        """Raise DefinitionError with the field's name when the definition leaves something out."""
+        for name, problem in _gaps(self):
+            raise DefinitionError(process=self.name or "without a name", field=name, problem=problem)
+
+    def capped(self, level: Autonomy) -> Autonomy:
+        """Keep a level within the process's ceiling."""
+        return min(level, self.max_autonomy, key=LEVELS.index)
+
     @cached_property
     def sop_version(self) -> str:
         """Hash the folder's code and prompts (12 hex digits), so that a record names the procedure it is under."""
@@ -201,6 +285,26 @@ class Process:
     def gate(self, stage: Stage) -> Gate:
         """Find the gate of a stage."""
         return next(gate for gate in self.gates if gate.stage is stage)
+
+
+MAY_BE_EMPTY = frozenset({"personal"})
+
+
+def _gaps(process: Process) -> Iterator[tuple[str, str]]:
+    """Find what a definition leaves empty, by field, those of its parts among them; and what cannot be."""
+    for part in fields(process):
+        value = getattr(process, part.name)
+        if part.name not in MAY_BE_EMPTY and value in ("", ()):
+            yield part.name, "is empty"
+        if is_dataclass(value) and not isinstance(value, type):
+            yield from ((f"{part.name}.{f.name}", "is empty") for f in fields(value) if getattr(value, f.name) == "")
+    known = {*process.case.model_fields, *process.outcome.model_fields}
+    if unknown := sorted(set(process.personal) - known):
+        yield "personal", f"names {', '.join(unknown)}, which neither case nor outcome has"
+    if process.capped(process.autonomy) is not process.autonomy:
+        yield "autonomy", f"is {process.autonomy}, above the ceiling {process.max_autonomy}"
+    for name in set(process.review.required) - set(process.outcome.model_fields):
+        yield "review.required", f"names {name}, which the outcome does not have"
 
 
 def _digest(content: bytes) -> str:

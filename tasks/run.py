@@ -133,4 +133,4 @@ def _standing(ledger: Ledger, process: Process) -> Standing:
     if standing is None:
         standing = Standing(process.autonomy, process.review.threshold)
         ledger.runs.set_standing(process.name, standing, by=process.owner.name, reason="as the process is defined")
-    return standing
+    return Standing(process.capped(standing.autonomy), standing.threshold)

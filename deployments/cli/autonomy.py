@@ -49,6 +49,9 @@ def change(process: str, level: Autonomy, *, by: str, reason: str, threshold: fl
         raise UsageError(problem="--by and --reason are needed: the change stays on record")
     if threshold is not None and not 0 <= threshold <= 1:
         raise UsageError(problem=f"--threshold is a confidence from 0 to 1, not {threshold}")
+    if definition.capped(level) is not level:
+        ceiling = definition.max_autonomy
+        raise UsageError(problem=f"{process} may never do more than {ceiling}; its definition says so (max_autonomy)")
     with open_ledger() as ledger:
         before = ledger.runs.standing(definition.name) or Standing(definition.autonomy, definition.review.threshold)
         after = Standing(level, before.threshold if threshold is None else threshold)

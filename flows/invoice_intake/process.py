@@ -11,7 +11,20 @@ from flows.invoice_intake.e_invoice import e_invoice
 from flows.invoice_intake.gates import DOCUMENT_GATE, INVOICE_GATE, business_key
 from flows.invoice_intake.suppliers import SupplierMaster, load_suppliers
 from fulcrum.cases import Json
-from fulcrum.process import AiStep, Autonomy, Objectives, Owner, Process, ReviewPolicy
+from fulcrum.process import (
+    AiStep,
+    Autonomy,
+    Baseline,
+    Basis,
+    Deputy,
+    Intents,
+    Objectives,
+    Owner,
+    Process,
+    ReviewPolicy,
+    Step,
+    StepKind,
+)
 
 FOLDER = Path(__file__).parent
 SUPPLIERS = FOLDER / "samples" / "suppliers.csv"
@@ -43,6 +56,28 @@ INVOICE_INTAKE = Process(
     purpose="Every supplier document is posted or decided the day it arrives, once, with the right amount.",
     folder=FOLDER,
     owner=Owner(name="Head of Accounts Payable", email="ap-owner@example.com", queue="accounts-payable-lead"),
+    deputy=Deputy(name="Financial Controller", email="controller@example.com"),
+    on_call="#accounts-payable-on-call",
+    steps=(
+        Step(name="take in", kind=StepKind.SYSTEM, what="Every document of the inbox becomes a case, once."),
+        Step(name="check the document", kind=StepKind.RULE, what="What nobody can read is set aside for a person."),
+        Step(name="extract", kind=StepKind.AI, what="The invoice is read from the document, with evidence."),
+        Step(name="check the invoice", kind=StepKind.RULE, what="Sums, dates, supplier, account and duplicates."),
+        Step(name="review", kind=StepKind.HUMAN, what="Whatever is unclear, and one in twenty of what is not."),
+        Step(name="post", kind=StepKind.SYSTEM, what="The invoice is booked in the ERP, once, with a receipt."),
+    ),
+    steps_before=(
+        Step(name="open the mail", kind=StepKind.HUMAN, what="A clerk sorts and prints what came in."),
+        Step(name="type it in", kind=StepKind.HUMAN, what="A clerk copies the document into the ERP."),
+        Step(name="check it", kind=StepKind.HUMAN, what="A second clerk compares it with order and supplier."),
+        Step(name="correct it", kind=StepKind.HUMAN, what="Errors go back to the first clerk."),
+        Step(name="post", kind=StepKind.SYSTEM, what="The ERP books it with the next batch."),
+    ),
+    intents=Intents(
+        speed_over_accuracy="No: a wrong posting costs more than a late one, so a person sees whatever is unclear.",
+        ownership_open="Yes: accounts payable answers for the whole way from inbox to posting.",
+        willing_to_redesign="Yes: nobody types documents in any more.",
+    ),
     case=SupplierDocument,
     outcome=Invoice,
     step=AiStep(
@@ -59,6 +94,15 @@ INVOICE_INTAKE = Process(
         manual_rate=0.40,
         error_rate=0.05,
     ),
+    baseline=Baseline(
+        basis=Basis.DECLARED,
+        source="estimate of the sample company's accounts payable team, to be replaced by a measured event log",
+        cycle_time_p95=timedelta(days=6),
+        cost_per_case=Decimal("9.80"),
+        currency="EUR",
+        manual_rate=1.0,
+        error_rate=0.03,
+    ),
     review=ReviewPolicy(
         threshold=0.80,
         audit_share=0.05,
@@ -68,6 +112,9 @@ INVOICE_INTAKE = Process(
         due=timedelta(days=1),
     ),
     autonomy=Autonomy.SUPERVISED,
+    max_autonomy=Autonomy.AUTONOMOUS,
+    personal=("supplier_name", "iban", "sender", "text"),
+    retention=timedelta(days=365 * 10),
     targets=("sql-target/erp-postings",),
     posting=posting_of,
     posting_model=ErpPosting,
