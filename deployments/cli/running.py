@@ -58,8 +58,10 @@ def run(
             report = flow(source if source == "-" else _absolute(source), RunOptions(**options))
     if json:
         print_json(report.model_dump(mode="json"))
-    else:
-        show(report, definition.title)
+        return
+    show(report, definition.title)
+    if report.in_review or report.quarantined:
+        out.print("\nWhat waits for a person: fulcrum reviews, or the suspended runs in the UI.")
 
 
 def demo() -> None:
