@@ -112,14 +112,6 @@ class Outbox:
             refused = [_returned(result, queue) for result in results if transitions[result.delivery.key] == "return"]
             open_reviews(tx, parcel.process, refused, now=now, due=due)
 
-    def unreceipted(self, process: str, older_than: datetime) -> list[Delivery]:
-        """List deliveries made before a moment that have no receipt, for a reconciliation with the target."""
-        with self._store.read() as tx:
-            query = select(DeliveryRow).where(
-                DeliveryRow.process == process, DeliveryRow.state == PENDING, DeliveryRow.created_at < older_than
-            )
-            return list(_deliveries(tx, tx.execute(query).mappings().all()))
-
 
 def post(tx: Connection, deliveries: Sequence[Delivery], *, now: datetime) -> None:
     """Put effects into the outbox, in the transaction that decides them."""
