@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from blocks.case_ledger import CaseLedger, load_ledger
 from blocks.model_endpoint import ModelEndpoint, load_endpoint
-from blocks.targets import FolderTarget, SqlTarget, Target, load_target
+from blocks.targets import FolderTarget, SqlTarget, Target, WebhookTarget, load_target
 
 __all__ = [
     "CaseLedger",
@@ -12,6 +12,7 @@ __all__ = [
     "ModelEndpoint",
     "SqlTarget",
     "Target",
+    "WebhookTarget",
     "load_endpoint",
     "load_ledger",
     "load_target",

@@ -6,10 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from prefect.blocks.core import Block
-from pydantic import BaseModel, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -18,6 +18,7 @@ from fulcrum.errors import UsageError
 from fulcrum.targets import Answer
 from fulcrum.targets.folder import PostingFolder
 from fulcrum.targets.sql import PostingTable
+from fulcrum.targets.webhook import PATIENCE_S, PostingHook, check_secret, check_url
 
 
 class Target(Block, ABC):
@@ -118,6 +119,97 @@ FolderTarget(folder="/srv/erp/inbox").save("erp-inbox")
         return PostingFolder(self.folder).holds(key)
 
 
+class WebhookTarget(Target):
+    """An HTTP address that takes deliveries, such as a help desk's."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    _block_type_name = "Webhook Target"
+    _block_type_slug = "webhook-target"
+    _description = "Posts outcomes to an HTTP address, one a request, signed, each with its idempotency key."
+    _code_example: ClassVar[str] = """```python
+from blocks import WebhookTarget
+
+WebhookTarget(url="https://desk.example/hooks/fulcrum", secret="whsec_...").save("help-desk")
+```"""
+
+    url: str = Field(
+        title="Address",
+        description="The https address that deliveries are posted to; http only on the worker's own machine.",
+    )
+    secret: SecretStr | None = Field(
+        default=None,
+        title="Signing secret",
+        description="whsec_ and 24 to 64 bytes in base64, as the receiver has it. Empty: requests are not signed.",
+    )
+    status_url: str | None = Field(
+        default=None,
+        title="Status address",
+        description="Asked by GET with ?key=... whether a delivery is there: 200 or 404. Empty: nobody is asked.",
+    )
+    timeout_s: float = Field(
+        default=10.0,
+        title="Time-out",
+        description="Seconds to wait for the receiver in one try.",
+        gt=0,
+        le=PATIENCE_S,
+    )
+    tries: int = Field(
+        default=3,
+        title="Tries",
+        description="How often a request is made when the receiver is away, overloaded or broken.",
+        ge=1,
+        le=10,
+    )
+    concurrency: int = Field(
+        default=8,
+        title="At once",
+        description="How many requests are under way at once; those of one case never are.",
+        ge=1,
+        le=20,
+    )
+    allow_plain_http: bool = Field(
+        default=False,
+        title="Allow plain http",
+        description="Post unencrypted to other machines as well. Whoever is on the way reads and changes what is sent.",
+    )
+
+    @field_validator("secret")
+    @classmethod
+    def _signs(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is None or not secret.get_secret_value():
+            return None
+        check_secret(secret.get_secret_value())
+        return secret
+
+    @model_validator(mode="after")
+    def _safe(self) -> Self:
+        for name, url in (("url", self.url), ("status_url", self.status_url)):
+            try:
+                check_url(url or self.url, plain=self.allow_plain_http)
+            except ValueError as error:
+                raise ValueError(f"{name} {error}") from None
+        return self
+
+    def deliver(self, deliveries: Sequence[Delivery], posting: type[BaseModel]) -> list[Answer]:
+        """Post the deliveries, several at once."""
+        return self._hook().deliver(deliveries, posting)
+
+    def holds(self, key: str) -> Receipt | None:
+        """Ask the receiver for the key; None, which then says nothing, where no status address is given."""
+        return self._hook().holds(key)
+
+    def _hook(self) -> PostingHook:
+        return PostingHook(
+            url=self.url,
+            secret=None if self.secret is None else self.secret.get_secret_value(),
+            status_url=self.status_url or None,
+            timeout_s=self.timeout_s,
+            tries=self.tries,
+            concurrency=self.concurrency,
+        )
+
+
 def load_target(reference: str) -> Target:
     """Load a target by the reference that a process names, as `sql-target/erp-postings`.
 
@@ -125,5 +217,7 @@ def load_target(reference: str) -> Target:
     """
     block = Block.load(reference)
     if not isinstance(block, Target):
-        raise UsageError(problem=f"Block {reference} is no target: name a sql-target or a folder-target.")
+        raise UsageError(
+            problem=f"Block {reference} is no target: name a sql-target, a folder-target or a webhook-target."
+        )
     return block

@@ -11,7 +11,7 @@ from prefect.blocks.core import Block
 from pydantic import SecretStr, ValidationError
 
 import blocks
-from blocks import CaseLedger, FolderTarget, ModelEndpoint, SqlTarget, load_target
+from blocks import CaseLedger, FolderTarget, ModelEndpoint, SqlTarget, WebhookTarget, load_target
 from fulcrum.ai.endpoint import Endpoint
 from fulcrum.errors import EndpointMisconfigured, LedgerOutdated, UsageError
 from fulcrum.ledger import Ledger, migrate
@@ -19,7 +19,7 @@ from fulcrum.ledger import Ledger, migrate
 if TYPE_CHECKING:
     from conftest import RunningServer
 
-CONCRETE = (ModelEndpoint, CaseLedger, SqlTarget, FolderTarget)
+CONCRETE = (ModelEndpoint, CaseLedger, SqlTarget, FolderTarget, WebhookTarget)
 
 
 @pytest.mark.parametrize("block", CONCRETE)
@@ -38,6 +38,7 @@ def test_a_form_explains_itself(block: type[Block]) -> None:
         (CaseLedger, "case-ledger"),
         (SqlTarget, "sql-target"),
         (FolderTarget, "folder-target"),
+        (WebhookTarget, "webhook-target"),
     ],
 )
 def test_slugs(block: type[Block], slug: str) -> None:
