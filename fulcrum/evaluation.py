@@ -8,7 +8,7 @@ import unicodedata
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,17 @@ from fulcrum.ai.conversation import Conversation
 from fulcrum.ai.endpoint import Endpoint
 from fulcrum.ai.judge import judge, repair
 from fulcrum.ai.prices import cost
-from fulcrum.ai.prompt import request
+from fulcrum.ai.prompt import Example, request
 from fulcrum.ai.question import Answer, Question
 from fulcrum.cases import Json
 from fulcrum.errors import SourceNotFound, SourceUnreadable
+from fulcrum.examples import Known, Nearest, shown
 from fulcrum.process import Process
 
 AHEAD = 2
+
+EVER = datetime.max.replace(tzinfo=UTC)
+"""When everything that is known was known before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,8 @@ class Record:
     id: str
     input: Json
     truth: Json
+    known_at: datetime | None = None
+    """Since when the truth is known, where the record says it."""
 
 
 @dataclass(slots=True)
@@ -103,12 +109,18 @@ def load(path: Path, process: Process) -> list[Record]:
     return records
 
 
-def evaluate(process: Process, endpoint: Endpoint, records: Iterable[Record]) -> Evaluation:
-    """Ask the step about every record, with one repair as in a run, and keep what it says."""
+def evaluate(
+    process: Process, endpoint: Endpoint, records: Iterable[Record], known: Sequence[Known] = ()
+) -> Evaluation:
+    """Ask the step about every record, with one repair as in a run, and keep what it says.
+
+    A step that shows examples chooses them among what is `known`; a record is never shown as its own.
+    """
     began = time.monotonic()
     step = process.step
     predictions: dict[str, Prediction] = {}
-    questions = _questions(process, endpoint, records, predictions)
+    records = list(records)
+    questions = _questions(process, endpoint, records, _examples(process, records, known), predictions)
     spent = Decimal(0)
     again: deque[Question] = deque()
     with Conversation(endpoint) as conversation:
@@ -150,20 +162,42 @@ def _record(path: Path, number: int, line: str, process: Process) -> Record:
         found = json.loads(line)
         truth: Mapping[str, Any] = found["truth"]
         case = process.case.model_validate({**found, "id": str(found["id"])}).model_dump(mode="json")
-        return Record(case["id"], case, dict(truth))
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        return Record(case["id"], case, dict(truth), _known_at(found.get("known_at")))
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         reason = f"line {number} is no record with id, text and truth ({type(error).__name__})"
         raise SourceUnreadable(source=path, kind="labelled JSONL", reason=reason) from None
 
 
+def _known_at(moment: Any) -> datetime | None:
+    """Read a moment with its zone; raise ValueError or TypeError."""
+    if moment is None:
+        return None
+    if (known_at := datetime.fromisoformat(moment)).tzinfo is None:
+        msg = "a moment without a time zone"
+        raise ValueError(msg)
+    return known_at.astimezone(UTC)
+
+
+def _examples(process: Process, records: Sequence[Record], known: Sequence[Known]) -> list[list[Example]]:
+    step = process.step
+    if not step.examples or not known:
+        return [[] for _ in records]
+    inputs, ids = [record.input for record in records], [record.id for record in records]
+    return shown(step, Nearest(known, step.text), inputs, [EVER] * len(records), but=ids)
+
+
 def _questions(
-    process: Process, endpoint: Endpoint, records: Iterable[Record], predictions: dict[str, Prediction]
+    process: Process,
+    endpoint: Endpoint,
+    records: Sequence[Record],
+    examples: Sequence[Sequence[Example]],
+    predictions: dict[str, Prediction],
 ) -> Iterator[Question]:
     step = process.step
-    for number, record in enumerate(records):
+    for number, (record, shows) in enumerate(zip(records, examples, strict=True)):
         name = str(number)
         predictions[name] = Prediction(record)
-        asked = request(endpoint, step.prompt_text, step.outcome, step.text(record.input))
+        asked = request(endpoint, step.prompt_text, step.outcome, step.text(record.input), shows)
         for sample in range(endpoint.samples):
             yield asked.question(name, step.name, sample)
 

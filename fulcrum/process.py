@@ -204,6 +204,8 @@ class AiStep:
     prompt: Path
     text: Callable[[Json], str]
     """The part of a case's input that the model reads."""
+    examples: int = 0
+    """How many known outcomes a request shows at most: the nearest of those known before the case arrived."""
 
     @cached_property
     def prompt_text(self) -> str:

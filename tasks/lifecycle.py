@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from threading import Thread
@@ -24,7 +24,7 @@ HEAVY = ("pandas", "great_expectations")
 @contextmanager
 def process_run(process: Process, options: RunOptions) -> Iterator[ProcessRun]:
     """Begin a run and end it whatever happens: its reviews are asked for, its figures are kept, its failure is said."""
-    imports = Thread(target=_import_heavy, daemon=True)
+    imports = Thread(target=_import_heavy, args=[_heavy(process)], daemon=True)
     imports.start()
     ledger = load_ledger()
     try:
@@ -58,6 +58,10 @@ def _figures(run: ProcessRun) -> dict[str, Any]:
     return run.report.model_dump(mode="json") if run.report else {}
 
 
-def _import_heavy() -> None:
-    for name in HEAVY:
+def _heavy(process: Process) -> Sequence[str]:
+    return (*HEAVY, "sklearn.feature_extraction.text") if process.step.examples else HEAVY
+
+
+def _import_heavy(modules: Sequence[str]) -> None:
+    for name in modules:
         import_module(name)

@@ -24,6 +24,8 @@ app.command("deployments.cli.deciding:release", name="release", help="Put back w
 app.command(
     "deployments.cli.evaluating:evaluate", name="evaluate", help="Measure the AI step on records with the truth."
 )
+app.command("deployments.cli.standard:sop", name="sop", help="Show a process's procedure as a document.")
+app.command("deployments.cli.standard:readiness", name="readiness", help="Check what a process needs to be deployed.")
 app.command("deployments.cli.stack:bootstrap", name="bootstrap", help="Register blocks, pools and deployments.")
 app.command("deployments.cli.stack:migrate", name="migrate", help="Bring the ledger's schema up to date.")
 
@@ -31,6 +33,11 @@ autonomy = App(name="autonomy", help="Show or set what a process may do alone.")
 autonomy.command("deployments.cli.autonomy:show", name="show", help="Show it, and who set it when and why.")
 autonomy.command("deployments.cli.autonomy:change", name="set", help="Set it, with who and why.")
 app.command(autonomy)
+
+examples = App(name="examples", help="Load or count the examples that an AI step is shown.")
+examples.command("deployments.cli.examples:load", name="load", help="Load labelled records as examples.")
+examples.command("deployments.cli.examples:listed", name="list", help="Count the examples by label.")
+app.command(examples)
 
 model = App(name="model", help="Serve the embedded model, or check an endpoint.")
 model.command("deployments.cli.models:serve", name="serve", help="Serve the embedded model to other tools.")

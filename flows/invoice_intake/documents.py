@@ -33,15 +33,17 @@ class SupplierDocument(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
-    id: str
-    text: str
-    file_name: str | None = None
-    sender: str | None = None
-    received_on: date | None = None
-    e_invoice: Invoice | None = None
-    """The invoice as the XML inside a Factur-X or ZUGFeRD PDF says it."""
-    e_invoice_problem: str | None = None
-    """Why such an XML could not be used; the document is then read by its text."""
+    id: str = Field(description="What the source calls it; a document is taken in once under it.")
+    text: str = Field(description="The document's text, pages after one another.")
+    file_name: str | None = Field(default=None, description="The file it came in.")
+    sender: str | None = Field(default=None, description="Who sent it.")
+    received_on: date | None = Field(default=None, description="The day it came in.")
+    e_invoice: Invoice | None = Field(
+        default=None, description="The invoice as the XML inside a Factur-X or ZUGFeRD PDF says it."
+    )
+    e_invoice_problem: str | None = Field(
+        default=None, description="Why such an XML could not be used; the document is then read by its text."
+    )
 
 
 class Invoice(BaseModel):

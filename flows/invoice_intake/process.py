@@ -113,7 +113,7 @@ INVOICE_INTAKE = Process(
     ),
     autonomy=Autonomy.SUPERVISED,
     max_autonomy=Autonomy.AUTONOMOUS,
-    personal=("supplier_name", "iban", "sender", "text"),
+    personal=("supplier_name", "iban", "sender", "text", "e_invoice"),
     retention=timedelta(days=365 * 10),
     targets=("sql-target/erp-postings",),
     posting=posting_of,

@@ -14,10 +14,11 @@ from fulcrum.ai.conversation import Conversation
 from fulcrum.ai.endpoint import Endpoint
 from fulcrum.ai.judge import judge, repair
 from fulcrum.ai.prices import cost, estimate, model_call
-from fulcrum.ai.prompt import request
+from fulcrum.ai.prompt import Example, request
 from fulcrum.ai.question import Answer, Fault, Question
 from fulcrum.cases import Batch, Case, Json, ModelCall, Proposal, Status
 from fulcrum.errors import LeaseLost
+from fulcrum.examples import shown
 from fulcrum.ledger import Ledger
 from fulcrum.process import Process
 
@@ -74,7 +75,8 @@ class Inquiry:
         cases = self._ledger.work.cases(self._batch, Status.CHECKED)
         self._record_known(cases)
         asked = [case for case in cases if self._process.known(case.input) is None]
-        self._recall([question for case in asked for question in self._questions(case)])
+        examples = self._examples(asked)
+        self._recall([question for case in asked for question in self._questions(case, examples.get(case.id, ()))])
         if self._waiting:
             # An answer without a price would be paid and could not be recorded, so none is asked for.
             cost(self._endpoint, 0, 0)
@@ -97,9 +99,22 @@ class Inquiry:
         if proposals:
             self._record([], proposals)
 
-    def _questions(self, case: Case) -> list[Question]:
+    def _examples(self, cases: Sequence[Case]) -> dict[str, list[Example]]:
+        """Choose what each case's request shows, by what was known before the case arrived.
+
+        Whatever is decided or loaded meanwhile changes no request, so that its answer is found again.
+        """
         step = self._process.step
-        asked = request(self._endpoint, step.prompt_text, step.outcome, step.text(case.input))
+        if not step.examples or not cases:
+            return {}
+        moments = [case.received_at for case in cases]
+        nearest = self._ledger.examples.nearest(self._process.name, step.text, max(moments))
+        chosen = shown(step, nearest, [case.input for case in cases], moments)
+        return {case.id: examples for case, examples in zip(cases, chosen, strict=True)}
+
+    def _questions(self, case: Case, examples: Sequence[Example]) -> list[Question]:
+        step = self._process.step
+        asked = request(self._endpoint, step.prompt_text, step.outcome, step.text(case.input), examples)
         self._dialogues[case.id] = _Dialogue(case, self._endpoint.samples)
         return [asked.question(case.id, step.name, sample) for sample in range(self._endpoint.samples)]
 

@@ -10,6 +10,7 @@ from typing import Self
 
 from sqlalchemy import select
 
+from fulcrum.ledger.examples import Examples
 from fulcrum.ledger.intake import Intake, TakenIn
 from fulcrum.ledger.leases import Leases
 from fulcrum.ledger.migrate import ensure_current, migrate
@@ -35,6 +36,7 @@ class Ledger:
         self.reviews = Reviews(store)
         self.outbox = Outbox(store)
         self.runs = Runs(store)
+        self.examples = Examples(store)
         self.reading = Reading(store)
 
     @classmethod

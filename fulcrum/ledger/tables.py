@@ -274,3 +274,15 @@ class ProcessStateRow(Base):
     set_by: Mapped[str] = mapped_column(String(200))
     reason: Mapped[str] = mapped_column(Text)
     set_at: Mapped[datetime]
+
+
+class ExampleRow(Base):
+    """A labelled record: what came in and what is true of it. Erasing its body leaves the row, so it stays erased."""
+
+    __tablename__ = "examples"
+
+    process: Mapped[str] = mapped_column(String(64), primary_key=True)
+    id: Mapped[str] = mapped_column(String(520), primary_key=True)
+    body: Mapped[Json | None]
+    known_at: Mapped[datetime]
+    loaded_at: Mapped[datetime]

@@ -31,7 +31,8 @@ SAMPLES = str(FOLDER / "samples" / "inbox")
 COMMANDS = [
     (), ("run",), ("demo",), ("up",), ("cases",), ("case",), ("reviews",), ("decide",), ("reopen",), ("release",),
     ("evaluate",), ("bootstrap",), ("migrate",), ("model",), ("model", "serve"), ("model", "check"), ("autonomy",),
-    ("autonomy", "show"), ("autonomy", "set"),
+    ("autonomy", "show"), ("autonomy", "set"), ("sop",), ("readiness",), ("examples",),
+    ("examples", "load"), ("examples", "list"),
 ]  # fmt: skip
 
 

@@ -288,7 +288,8 @@ class Odd(BaseModel):
 
 def test_any_outcome_gets_a_form_that_neither_ui_breaks_on() -> None:
     """Words of JSON schema and the form's own names are renamed, choices can be None, open keys are left out."""
-    process = replace(INVOICE_INTAKE, outcome=Odd, review=replace(INVOICE_INTAKE.review, required=("type",), label=str))
+    policy = replace(INVOICE_INTAKE.review, required=("type",), label=str)
+    process = replace(INVOICE_INTAKE, outcome=Odd, review=policy, personal=())
     values = Odd(type="a", verdict="yes", amount=Decimal("1E+3"), tags=["x"]).model_dump(mode="json")
     case = dossier(values)
     form = form_of(process, case)

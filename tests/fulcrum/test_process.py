@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,8 +13,8 @@ from hypothesis import strategies as st
 
 from flows.invoice_intake.process import INVOICE_INTAKE
 from flows.registry import names, process
-from fulcrum.errors import UnknownProcess
-from fulcrum.process import Process, Stage, Tolerance
+from fulcrum.errors import DefinitionError, UnknownProcess
+from fulcrum.process import Autonomy, Process, Stage, Tolerance
 
 FILES = {"process.py": "one", "prompt.md": "two", "gates.py": "three"}
 
@@ -152,3 +153,29 @@ def test_an_unknown_process_is_named_with_those_there_are(name: str) -> None:
     """Neither a folder without a definition nor a path is one."""
     with pytest.raises(UnknownProcess, match="invoice-intake"):
         process(name)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"purpose": ""}, "purpose is empty"),
+        ({"on_call": ""}, "on_call is empty"),
+        ({"steps": ()}, "steps is empty"),
+        ({"owner": replace(INVOICE_INTAKE.owner, email="")}, "owner.email is empty"),
+        ({"intents": replace(INVOICE_INTAKE.intents, ownership_open="")}, "intents.ownership_open is empty"),
+        ({"personal": ("shoe_size",)}, "personal names shoe_size, which neither case nor outcome has"),
+        ({"max_autonomy": Autonomy.SHADOW}, "autonomy is supervised, above the ceiling shadow"),
+        ({"review": replace(INVOICE_INTAKE.review, required=("colour",))}, "review.required names colour"),
+    ],
+)
+def test_a_definition_that_leaves_something_out_names_the_field(changed: dict[str, Any], said: str) -> None:
+    """It fails as soon as it is imported, with the field's name."""
+    with pytest.raises(DefinitionError, match=said):
+        replace(INVOICE_INTAKE, **changed)
+
+
+def test_no_level_is_above_the_ceiling() -> None:
+    """Whatever is set, a process does no more alone than its definition allows."""
+    process = replace(INVOICE_INTAKE, autonomy=Autonomy.SHADOW, max_autonomy=Autonomy.ASSISTED)
+    capped = [process.capped(level) for level in Autonomy]
+    assert capped == [Autonomy.SHADOW, Autonomy.ASSISTED, Autonomy.ASSISTED, Autonomy.ASSISTED]
