@@ -63,6 +63,8 @@ def checked(process: Process, dossier: Dossier, said: Said) -> Decision:
         _refuse(review.id, f"its verdict can be {', '.join(allowed)}, not {said.verdict}")
     if not reviewer:
         _refuse(review.id, "reviewer is missing; give the name of the person who decides")
+    if not reviewer.isprintable():
+        _refuse(review.id, "reviewer holds characters that cannot be shown")
     if said.verdict is Verdict.REJECT and note is None:
         _refuse(review.id, "a rejection needs its reason in the note")
     values, corrections = _values(process, dossier, said)
@@ -135,6 +137,8 @@ def _values(process: Process, dossier: Dossier, said: Said) -> tuple[Json | None
     # Who audits has not seen the proposal, so nothing of it can be meant by what they leave out.
     seen = {} if dossier.review.kind is ReviewKind.AUDIT else proposed
     final = _valid(process.outcome, dossier.review.id, seen or dict.fromkeys(process.outcome.model_fields), changes)
+    if wrong := process.unacceptable(final):
+        _refuse(dossier.review.id, "; ".join(wrong))
     missing = [name for name in process.review.required if final.get(name) is None]
     if missing:
         _refuse(dossier.review.id, f"{', '.join(missing)} must be filled in before it is approved")

@@ -253,6 +253,8 @@ class Process:
     """The model of what is booked; its Decimal fields are amounts."""
     business_key: Callable[[Json], str | None]
     """What may be posted only once, of the outcome's values; None when it cannot be told."""
+    unacceptable: Callable[[Json], Sequence[str]] = field(default=lambda _values: ())
+    """What is wrong in an outcome's values whatever the document says, in words: not even a person may approve it."""
     known: Callable[[Json], Json | None] = field(default=lambda _input: None)
     """The outcome's values where the input says them exactly (a machine-readable attachment); no model is asked."""
     attachment: Callable[[bytes, str], Json] | None = None

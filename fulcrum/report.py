@@ -35,6 +35,8 @@ class RunAccount:
     delivered: int
     delivery_failed: int
     reasons: dict[str, int]
+    faults: dict[str, int]
+    """Why cases are still open: the endpoint's last fault, by how many of them met it."""
     cycle_times: Sequence[timedelta]
     model_calls: int
     tokens_in: int
@@ -70,6 +72,7 @@ class RunReport(BaseModel):
     seconds: float
     changed_duplicates: int = 0
     reasons: dict[str, int] = {}
+    faults: dict[str, int] = {}
     model_seconds_p50: float | None = None
     model_seconds_p95: float | None = None
     cycle_seconds_p50: float | None = None
@@ -83,7 +86,7 @@ def report_of(
     cycle = [moment.total_seconds() for moment in account.cycle_times]
     names = (
         "taken_in", "carried_over", "quarantined", "proposed", "cleared", "in_review", "degraded", "still_open",
-        "delivered", "delivery_failed", "model_calls", "tokens_in", "tokens_out", "ai_cost", "reasons",
+        "delivered", "delivery_failed", "model_calls", "tokens_in", "tokens_out", "ai_cost", "reasons", "faults",
     )  # fmt: skip
     return RunReport(
         run_id=run_id,
@@ -119,8 +122,8 @@ def summary(report: RunReport) -> list[tuple[str, str]]:
         ("Quarantined", _share(report.quarantined, handled)),
         ("Cleared without a person", _share(report.cleared, handled)),
         ("In review", _share(report.in_review, handled)),
-        ("- the AI had no answer", _count(report.degraded)),
-        ("Still open", _count(report.still_open)),
+        ("- for want of an answer", _count(report.degraded)),
+        ("Still open", _count(report.still_open, ", ".join(report.faults).replace("_", " "))),
         ("Delivered", _count(report.delivered, failed)),
         ("AI cost", f"{report.ai_cost:f} {report.currency}"),
         ("Model calls", _count(report.model_calls)),

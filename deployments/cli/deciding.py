@@ -98,8 +98,10 @@ def release(process: str, *, by: str, reason: str) -> None:
         reason: Why it is safe.
     """
     definition = find(process)
+    if not by.strip() or not reason.strip():
+        raise UsageError(problem="--by and --reason are needed: the release stays on record")
     with open_ledger() as ledger:
-        count = ledger.reviews.release(definition.name, by=by, reason=reason)
+        count = ledger.reviews.release(definition.name, by=by.strip(), reason=reason.strip())
     out.print(f"{count} cases of {definition.name} are open again; the next run handles them.")
 
 
@@ -121,11 +123,14 @@ def _take_effect(ledger: Ledger, process: Process, case_id: str) -> None:
         from tasks.review import publish, take_down_settled  # noqa: PLC0415
         from tasks.targets import load_targets  # noqa: PLC0415
 
-        for result in deliver_due(ledger, process, load_targets(process), case_ids=[case_id]):
+        results = deliver_due(ledger, process, load_targets(process), case_ids=[case_id])
+        for result in results:
             done = result.receipt.reference if result.receipt else str(result.error)
             out.print(f"{result.delivery.effect.value}: {done}", markup=False)
         take_down_settled(ledger, process)
         publish(ledger, process, case_ids=[case_id])
+    if any(result.receipt is None for result in results):
+        raise SystemExit(1)
 
 
 def _assignment(text: str) -> tuple[str, Any]:

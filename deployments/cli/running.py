@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from deployments.cli.display import out, print_json, say, table
-from fulcrum.errors import RunFailed, UsageError
+from fulcrum.errors import GateFailed, RunFailed, UsageError
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -55,11 +55,22 @@ def run(
 
         flow = flow_of(definition.name)
         with _ledger() as ledger, progress(ledger, definition.name):
-            report = flow(source if source == "-" else _absolute(source), RunOptions(**options))
+            try:
+                report = flow(source if source == "-" else _absolute(source), RunOptions(**options))
+            except GateFailed:
+                if json and (run_id := ledger.runs.newest(definition.name)):
+                    print_json(ledger.runs.report(run_id).model_dump(mode="json"))
+                raise
     if json:
         print_json(report.model_dump(mode="json"))
         return
     show(report, definition.title)
+    if report.still_open:
+        minutes = definition.patience.total_seconds() / 60
+        out.print(
+            f"\n{report.still_open} cases stay open: the model endpoint gave no answer. The next run asks again;"
+            f" {minutes:.0f} minutes after they came in they go to people."
+        )
     if report.in_review or report.quarantined:
         out.print("\nWhat waits for a person: fulcrum reviews, or the suspended runs in the UI.")
 
@@ -96,6 +107,8 @@ def show(report: RunReport, title: str) -> None:
         table("Why people are asked", ("reason", "cases"), rows, right=("cases",))
     if report.taken_in == 0 and report.duplicates:
         out.print(f"\nNothing new: all {report.duplicates} documents were taken in before, so none was repeated.")
+    elif report.taken_in == report.carried_over == 0:
+        out.print("\nThe source holds nothing to take in, and nothing was open.")
 
 
 def _on_a_worker(name: str) -> str:

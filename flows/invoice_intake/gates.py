@@ -249,6 +249,19 @@ def _e_invoice(document: Json) -> Json:
     return said if isinstance(said, dict) else {}
 
 
+def unacceptable(values: Json) -> list[str]:
+    """Say what no document can make right: a currency or an account that does not exist, a payable below zero."""
+    problems = []
+    if (currency := values.get("currency")) is not None and currency not in CURRENCIES:
+        problems.append("currency: no ISO 4217 code")
+    if (account := values.get("iban")) is not None and not iban.is_valid(account, check_country=False):
+        problems.append("iban: its check digits are wrong")
+    total = _total(values.get("total"))
+    if total is not None and total < 0 and values.get("document_kind") != "credit_note":
+        problems.append("total: below zero, which only a credit_note may be")
+    return problems
+
+
 def business_key(values: Json) -> str | None:
     """Hash what may be booked only once: supplier, number, total and kind (SHA-256, hex); None when one is missing.
 

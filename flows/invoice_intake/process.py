@@ -8,7 +8,7 @@ from pathlib import Path
 
 from flows.invoice_intake.documents import ErpPosting, Invoice, SupplierDocument, posting_of
 from flows.invoice_intake.e_invoice import e_invoice
-from flows.invoice_intake.gates import DOCUMENT_GATE, INVOICE_GATE, business_key
+from flows.invoice_intake.gates import DOCUMENT_GATE, INVOICE_GATE, business_key, unacceptable
 from flows.invoice_intake.suppliers import SupplierMaster, load_suppliers
 from fulcrum.cases import Json
 from fulcrum.process import (
@@ -119,6 +119,7 @@ INVOICE_INTAKE = Process(
     posting=posting_of,
     posting_model=ErpPosting,
     business_key=business_key,
+    unacceptable=unacceptable,
     known=known,
     attachment=e_invoice,
     context=supplier_master,

@@ -18,7 +18,10 @@ from fulcrum.ledger.work import case_of, read_cases, read_proposals
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """One case's whole story: its events, calls, reviews, decisions and deliveries, as rows with their contents."""
+    """One case's whole story: its events, calls, reviews, decisions and deliveries, as rows with their contents.
+
+    The proposal is left out while an audit of the case is open, whose reviewer must not see it.
+    """
 
     case: Case
     outcome: Json | None
@@ -102,10 +105,15 @@ class Reading:
         return History(
             case=case,
             outcome=bodies.get(row["outcome"] or ""),
-            proposal=proposal.values if proposal else None,
+            proposal=proposal.values if proposal and not _blind(parts["reviews"]) else None,
             intact=chain_intact(parts["events"], head, count),
             **parts,
         )
+
+
+def _blind(reviews: Sequence[Json]) -> bool:
+    """Tell whether somebody is to decide without the proposal, who may well look here first."""
+    return any(review["blind"] and review["state"] == "open" for review in reviews)
 
 
 def chain_intact(events: Sequence[Json], head: str, count: int) -> bool:

@@ -23,7 +23,7 @@ from fulcrum.cases import (
     Verdict,
 )
 from fulcrum.errors import AlreadyDecided, CaseNotFound, DecisionRefused, ReviewNotFound
-from fulcrum.ledger.journal import Change, apply, chunked, keep_content
+from fulcrum.ledger.journal import Change, apply, chunked, keep_content, read_contents
 from fulcrum.ledger.outbox import delivered_effects, post
 from fulcrum.ledger.review_rows import DECIDED, OPEN, open_reviews, review_of
 from fulcrum.ledger.store import Store
@@ -57,17 +57,18 @@ class Reviews:
             return [review_of(row) for row in tx.execute(query).mappings()]
 
     def dossiers(self, reviews: Sequence[Review]) -> list[Dossier]:
-        """Read the case and the proposal of each review."""
+        """Read the case and the proposal of each review; once a person has decided, that is what is proposed anew."""
         case_ids = [review.case_id for review in reviews]
         with self._store.read() as tx:
             cases = {case.id: case for case in read_cases(tx, case_ids)}
-            proposals = read_proposals(tx, case_ids)
+            proposals = read_proposals(tx, case_ids) | _decided_before(tx, case_ids)
         return [Dossier(review=r, case=cases[r.case_id], proposal=proposals.get(r.case_id)) for r in reviews]
 
     def find(self, name: str) -> Review:
         """Find a review by its id, or the open one of a case by the case's id or the beginning of either.
 
-        Raises ReviewNotFound, also when the beginning fits several.
+        Where none is open it is the case's last one, so that whoever is late is told who decided. Raises
+        ReviewNotFound, also when the beginning fits several.
         """
         with self._store.read() as tx:
             exact = tx.execute(select(ReviewRow).where(ReviewRow.id == name)).mappings().one_or_none()
@@ -79,7 +80,10 @@ class Reviews:
                 .limit(2)
             )
             rows = tx.execute(like).mappings().all() if name else []
-        if len(rows) != 1:
+            if not rows and name:
+                beginning = ReviewRow.id.startswith(name, autoescape=True)
+                rows = tx.execute(select(ReviewRow).where(beginning).order_by(ReviewRow.number.desc())).mappings().all()
+        if len({row["case_id"] for row in rows}) != 1:
             raise ReviewNotFound(review_id=name)
         return review_of(rows[0])
 
@@ -190,6 +194,24 @@ class Reviews:
         """Say what was decided in a review and by whom; None while it is open."""
         with self._store.read() as tx:
             return _decided(tx, review_id)
+
+
+def _decided_before(tx: Connection, case_ids: Sequence[str]) -> dict[str, Proposal]:
+    """Make a proposal of the outcome that a case had before it was reopened or refused by its target."""
+    kept: dict[str, str] = {}
+    for chunk in chunked(set(case_ids)):
+        query = (
+            select(CaseRow.id, CaseRow.outcome)
+            .join(DecisionRow, DecisionRow.case_id == CaseRow.id)
+            .where(CaseRow.id.in_(chunk), CaseRow.outcome.is_not(None), DecisionRow.verdict == Verdict.APPROVE.value)
+        )
+        kept.update((row.id, row.outcome) for row in tx.execute(query))
+    bodies = read_contents(tx, kept.values())
+    return {
+        case_id: Proposal(case_id=case_id, step="", kind="human", values=bodies[digest], confidence=None)
+        for case_id, digest in kept.items()
+        if digest in bodies
+    }
 
 
 def _one(tx: Connection, case_id: str) -> Case:

@@ -58,6 +58,7 @@ class Runs:
             calls = _calls(tx, run_id)
             activities = _activities(tx, run_id)
             cycle = _cycle_times(tx, run_id)
+            faults = _faults(tx, run_id)
         routed = sum(routes.get(route, 0) for route in Route)
         total = how["taken_in"] + how["carried_over"]
         return RunAccount(
@@ -72,6 +73,7 @@ class Runs:
             delivered=activities["deliver"],
             delivery_failed=activities["deliver: failed"] + activities["deliver: refused"],
             reasons=dict(sorted((code, count) for code, count in reasons.items() if code != ReasonCode.SUFFICIENT)),
+            faults=faults,
             cycle_times=cycle,
             **calls,
         )
@@ -168,6 +170,18 @@ def _calls(tx: Connection, run_id: str) -> Json:
         "currency": rows[0].currency if rows else None,
         "model_seconds": tuple(row.seconds for row in rows),
     }
+
+
+def _faults(tx: Connection, run_id: str) -> dict[str, int]:
+    """Count the run's open cases by the last fault of the endpoint that they met."""
+    query = (
+        select(ModelCallRow.case_id, ModelCallRow.error)
+        .join(CaseRow, CaseRow.id == ModelCallRow.case_id)
+        .where(ModelCallRow.run_id == run_id, ModelCallRow.error.is_not(None), CaseRow.open_since.is_not(None))
+        .order_by(ModelCallRow.asked_at)
+    )
+    last = {row.case_id: row.error for row in tx.execute(query)}
+    return dict(sorted(Counter(last.values()).items()))
 
 
 def _activities(tx: Connection, run_id: str) -> Counter[str]:

@@ -74,7 +74,8 @@ def _sorted_out(folder: Path, paths: Iterable[Path]) -> Listing:
     files: list[SourceFile] = []
     skipped: list[str] = []
     for path in paths:
-        name, kind = _name(path, folder), _kind(path)
+        # A link in an inbox could point at any file of this machine; one that is named itself is followed.
+        name, kind = _name(path, folder), None if path.is_symlink() else _kind(path)
         if kind is None:
             skipped.append(name)
         else:

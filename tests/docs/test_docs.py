@@ -243,21 +243,6 @@ def test_python_on_a_page_is_python_of_this_project(page: str) -> None:
                 assert [alias.name for alias in node.names if not hasattr(module, alias.name)] == []
 
 
-def test_the_change_of_autonomy_works_as_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The operators' Python changes what a process may do alone, and leaves who and why on record."""
-    from fulcrum.ledger import Ledger, migrate
-    from fulcrum.process import Autonomy
-    from fulcrum.report import Standing
-
-    url = f"sqlite:///{tmp_path / 'ledger.db'}"
-    migrate(url)
-    monkeypatch.setenv("FULCRUM_LEDGER_URL", url)
-    (snippet,) = (body for body in _fenced(OPERATORS, "python") if "set_standing" in body)
-    exec(compile(snippet, "operators.md", "exec"), {})  # noqa: S102 - the page is the thing under test
-    with Ledger.open(url) as ledger:
-        assert ledger.runs.standing("invoice-intake") == Standing(Autonomy.ASSISTED, 0.80)
-
-
 def test_decisions_are_numbered_and_dated() -> None:
     """Decisions are numbered without a gap, and each says when it was taken and whether it holds."""
     pages = sorted((ROOT / "docs" / "decisions").glob("*.md"))

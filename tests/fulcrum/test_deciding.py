@@ -369,3 +369,23 @@ def test_a_rejected_case_can_be_reopened_and_posted(office: Office) -> None:
     history = office.history(review.case_id)
     assert [d["effect"] for d in history.deliveries] == ["rejection", "reversal", "posting"]
     assert history.case.status is Status.DELIVERED
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"currency": "ZZZ"}, "currency: no ISO 4217 code"),
+        ({"iban": "DE02120300000000202052"}, "iban: its check digits are wrong"),
+        ({"total": "-5.00"}, "total: below zero"),
+    ],
+)
+def test_what_no_document_can_make_right_is_refused_even_from_a_person(
+    office: Office, changes: dict[str, str], match: str
+) -> None:
+    """A currency and an account that do not exist, and an invoice that asks for less than nothing."""
+    refused(office, office.in_review(), Verdict.APPROVE, match, **changes)
+
+
+def test_a_name_that_cannot_be_shown_is_refused(office: Office) -> None:
+    """A reviewer's name stands in logs and in the UI, where control characters would turn text around."""
+    refused(office, office.in_review(), Verdict.APPROVE, "cannot be shown", reviewer="Zoë \u202eevil")

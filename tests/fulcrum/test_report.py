@@ -26,7 +26,7 @@ CONTRACT = [
     "currency", "seconds",
 ]  # fmt: skip
 FURTHER = {
-    "changed_duplicates", "reasons", "model_seconds_p50", "model_seconds_p95", "cycle_seconds_p50",
+    "changed_duplicates", "reasons", "faults", "model_seconds_p50", "model_seconds_p95", "cycle_seconds_p50",
     "cycle_seconds_p95",
 }  # fmt: skip
 
@@ -42,7 +42,14 @@ def account(**changes: Any) -> RunAccount:
         ),
         0,
     )  # fmt: skip
-    further = {"reasons": {}, "cycle_times": (), "ai_cost": Decimal(0), "currency": None, "model_seconds": ()}
+    further = {
+        "reasons": {},
+        "faults": {},
+        "cycle_times": (),
+        "ai_cost": Decimal(0),
+        "currency": None,
+        "model_seconds": (),
+    }
     return RunAccount(**figures | further | changes)
 
 
@@ -137,3 +144,9 @@ def test_the_markdown_has_every_figure_and_no_content(office: Office, an_invoice
         report(taken_in=1, in_review=1, reasons={"degraded": 1, "low-confidence": 2}), "t"
     )
     assert "| low confidence | 2 |" in markdown(report(reasons={"low-confidence": 2}), "t")
+
+
+def test_what_stays_open_says_why() -> None:
+    """The figure of the open cases names the endpoint's faults in words."""
+    rows = dict(summary(report(taken_in=3, still_open=3, faults={"rate_limited": 1, "timeout": 2})))
+    assert rows["Still open"] == "3 (rate limited, timeout)"

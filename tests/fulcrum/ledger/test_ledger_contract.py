@@ -524,3 +524,63 @@ def test_queries_that_runs_repeat_use_an_index(desk: Desk) -> None:
         plan = " ".join(str(row) for row in tx.exec_driver_sql(query))
     assert "ix_cases_open" in plan
     assert CaseRow.__tablename__ in plan
+
+
+def test_the_account_says_which_faults_keep_cases_open(desk: Desk) -> None:
+    """Each open case counts under the last fault that it met; an answered one under none."""
+    desk.begin()
+    desk.take_in("a", "b")
+    batch = desk.claim()
+    desk.check(batch)
+    desk.ledger.work.record(batch, [desk.call(case_id, f"k-{case_id}", None) for case_id in batch.case_ids], [], {})
+    desk.propose(batch.only({batch.case_ids[0]}))
+    desk.route(batch.only({batch.case_ids[0]}), Route.REVIEW)
+    assert desk.ledger.runs.account("run-1").faults == {"timeout": 1}
+
+
+def test_a_late_answer_to_a_case_finds_the_review_that_was_decided(desk: Desk) -> None:
+    """Named by its case, a decided review is found, so that the second reviewer is told who was first."""
+    batch = desk.in_review("a")
+    review = desk.ledger.reviews.open(PROCESS)[0]
+    decide(desk, review.id, Verdict.REJECT, note="no")
+    assert desk.ledger.reviews.find(batch.case_ids[0]).id == review.id
+    assert desk.ledger.reviews.find(batch.case_ids[0][:6]).id == review.id
+
+
+def test_an_open_audit_keeps_the_proposal_from_whoever_looks(desk: Desk) -> None:
+    """A case's history shows what was proposed only once the blind review is decided."""
+    from fulcrum.cases import ReasonCode, Routing
+
+    desk.begin()
+    desk.take_in("a")
+    batch = desk.claim()
+    desk.check(batch)
+    desk.propose(batch)
+    routing = Routing(
+        case_id=batch.case_ids[0], route=Route.REVIEW, code=ReasonCode.AUDIT, reason="audit", kind=ReviewKind.AUDIT
+    )
+    desk.ledger.work.route(batch, [routing], {}, gate="g", due=DAY, started_at=desk.clock())
+    assert desk.ledger.reading.history(batch.case_ids[0]).proposal is None
+    decide(desk, desk.ledger.reviews.open(PROCESS)[0].id, Verdict.REJECT, note="no")
+    assert desk.ledger.reading.history(batch.case_ids[0]).proposal == {"value": "x"}
+
+
+def test_what_was_decided_before_is_what_is_proposed_anew(desk: Desk) -> None:
+    """A reopened case starts from the person's values, not from those that the person had corrected."""
+    batch = desk.in_review("a")
+    case_id = batch.case_ids[0]
+    decision = Decision(
+        review_id=desk.ledger.reviews.open(PROCESS)[0].id,
+        verdict=Verdict.APPROVE,
+        reviewer="Ada",
+        values={"value": "y"},
+    )
+    desk.ledger.reviews.decide(decision, deliveries=[desk.posting(case_id)], due=DAY)
+    parcel = desk.ledger.outbox.claim(PROCESS)
+    assert parcel is not None
+    done = [Result(delivery=d, receipt=Receipt("row 1")) for d in parcel.deliveries]
+    desk.ledger.outbox.record(parcel, done, run_id=None, queue="q", due=DAY, started_at=desk.clock())
+    desk.ledger.reviews.reopen(case_id, by="Ada", reason="wrong", reversals=[], queue="q", due=DAY)
+    proposal = desk.ledger.reviews.dossiers(desk.ledger.reviews.open(PROCESS))[0].proposal
+    assert proposal is not None
+    assert (proposal.values, proposal.kind) == ({"value": "y"}, "human")
