@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from fulcrum.ai.confidence import agreement, consensus, field_confidence, overall
-from fulcrum.ai.conversation import Conversation
+from fulcrum.ai.conversation import AHEAD, Conversation
 from fulcrum.ai.endpoint import Endpoint
 from fulcrum.ai.judge import judge, repair
 from fulcrum.ai.prices import cost
@@ -26,8 +26,6 @@ from fulcrum.cases import Json
 from fulcrum.errors import SourceNotFound, SourceUnreadable
 from fulcrum.examples import Known, Nearest, shown
 from fulcrum.process import Process
-
-AHEAD = 2
 
 EVER = datetime.max.replace(tzinfo=UTC)
 """When everything that is known was known before."""

@@ -10,7 +10,7 @@ from time import monotonic
 
 from fulcrum.ai.budget import Budget
 from fulcrum.ai.confidence import agreement, consensus, field_confidence, overall
-from fulcrum.ai.conversation import Conversation
+from fulcrum.ai.conversation import AHEAD, Conversation
 from fulcrum.ai.endpoint import Endpoint
 from fulcrum.ai.judge import judge, repair
 from fulcrum.ai.prices import cost, estimate, model_call
@@ -21,9 +21,6 @@ from fulcrum.errors import LeaseLost
 from fulcrum.examples import shown
 from fulcrum.ledger import Ledger
 from fulcrum.process import Process
-
-AHEAD = 2
-"""Questions handed to the endpoint for each it takes at once: enough that none of its places waits for the ledger."""
 
 RENEW_SECONDS = 15.0
 """How long to wait for an answer before the lease is renewed; a quarter of its length."""
@@ -73,8 +70,7 @@ class Inquiry:
     def make(self) -> Unanswered:
         """Ask about every checked case of the batch and record proposals; return the cases that got none."""
         cases = self._ledger.work.cases(self._batch, Status.CHECKED)
-        self._record_known(cases)
-        asked = [case for case in cases if self._process.known(case.input) is None]
+        asked = self._record_known(cases)
         examples = self._examples(asked)
         self._recall([question for case in asked for question in self._questions(case, examples.get(case.id, ()))])
         if self._waiting:
@@ -89,15 +85,12 @@ class Inquiry:
         }
         return Unanswered(self._faults, unusable, frozenset(self._over_budget))
 
-    def _record_known(self, cases: Sequence[Case]) -> None:
-        """Propose what the input says exactly; no model is asked."""
-        proposals = []
-        for case in cases:
-            values = self._process.known(case.input)
-            if values is not None:
-                proposals.append(self._proposal(case.id, "rule", values, None, {}, None))
-        if proposals:
-            self._record([], proposals)
+    def _record_known(self, cases: Sequence[Case]) -> list[Case]:
+        """Propose what the input says exactly, for which no model is asked; return the other cases."""
+        known = {case.id: self._process.known(case.input) for case in cases}
+        exact = {case_id: values for case_id, values in known.items() if values is not None}
+        self._record([], [self._proposal(each, "rule", values, None, {}, None) for each, values in exact.items()])
+        return [case for case in cases if case.id not in exact]
 
     def _examples(self, cases: Sequence[Case]) -> dict[str, list[Example]]:
         """Choose what each case's request shows, by what was known before the case arrived.

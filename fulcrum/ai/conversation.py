@@ -12,6 +12,9 @@ from fulcrum.ai.endpoint import Endpoint
 from fulcrum.ai.line import connect, unavailable
 from fulcrum.ai.question import Answer, Question
 
+AHEAD = 2
+"""Questions handed to the endpoint for each it takes at once: enough that none of its places waits for the ledger."""
+
 GIVE_UP_AFTER = 8
 """Failures in a row, with nothing heard from the endpoint in between, after which a conversation stops asking."""
 

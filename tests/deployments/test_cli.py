@@ -8,8 +8,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ import pytest
 
 from flows.invoice_intake.process import FOLDER
 from tests.intake_office import PROCESS, Office, documents, invoice, names, number_of, write_jsonl
+from tests.terminal import Command, Told
 
 REPORT = [
     "run_id", "process", "taken_in", "carried_over", "duplicates", "quarantined", "proposed", "cleared", "in_review",
@@ -34,28 +33,6 @@ COMMANDS = [
     ("autonomy", "show"), ("autonomy", "set"), ("sop",), ("readiness",), ("examples",),
     ("examples", "load"), ("examples", "list"),
 ]  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Told:
-    """What a command said and how it ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """Read the last line of standard output."""
-        return json.loads(self.out.splitlines()[-1])
-
-    @property
-    def words(self) -> str:
-        """Give all that was said with single spaces, whatever the line breaks."""
-        return " ".join(f"{self.out} {self.err}".split())
-
-
-Command = Callable[..., Told]
 
 
 @pytest.fixture(scope="module")

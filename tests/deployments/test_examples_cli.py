@@ -4,39 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
 from flows.invoice_intake.process import INVOICE_INTAKE
 from fulcrum.ai import line
+from tests.terminal import Command, Told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
 PROCESS = INVOICE_INTAKE.name
-
-
-@dataclass(frozen=True)
-class Told:
-    """What a command said and how it ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out.splitlines()[-1])
-
-    @property
-    def words(self) -> str:
-        return " ".join(f"{self.out} {self.err}".split())
-
-
-Command = Callable[..., Told]
 
 
 @pytest.fixture

@@ -20,9 +20,9 @@ from starlette.responses import JSONResponse, Response
 
 import fulcrum.ai.ask
 from fulcrum.ai import line
-from fulcrum.ai.ask import AHEAD, Inquiry, Unanswered
+from fulcrum.ai.ask import Inquiry, Unanswered
 from fulcrum.ai.budget import Budget
-from fulcrum.ai.conversation import GIVE_UP_AFTER
+from fulcrum.ai.conversation import AHEAD, GIVE_UP_AFTER
 from fulcrum.ai.endpoint import Endpoint
 from fulcrum.cases import Status
 from fulcrum.errors import LeaseLost, PriceUnknown

@@ -15,8 +15,9 @@ from starlette.responses import JSONResponse, Response
 
 from flows.invoice_intake.process import INVOICE_INTAKE
 from fulcrum.ai import line
-from fulcrum.ai.ask import AHEAD, Inquiry, Unanswered
+from fulcrum.ai.ask import Inquiry, Unanswered
 from fulcrum.ai.budget import Budget
+from fulcrum.ai.conversation import AHEAD
 from fulcrum.ai.endpoint import Endpoint
 from fulcrum.cases import Decision, NewCase, Status, Verdict
 from fulcrum.evaluation import Record, evaluate
