@@ -119,6 +119,7 @@ class ReasonCode(StrEnum):
     ESCALATED = "escalated"
     REFUSED = "refused"
     REOPENED = "reopened"
+    FOUR_EYES = "four-eyes"
     SUFFICIENT = "sufficient"
 
 
@@ -178,6 +179,7 @@ class Proposal:
 
     `values` is the outcome model's data as JSON. `confidence` (0 to 1) is the lowest of the required fields'; None
     means that nobody knows and always leads to a review. `evidence` says, by field, where in the source it was found.
+    `place` counts the AI steps from 0: a later step's proposal holds the earlier ones' values as well.
     """
 
     case_id: str
@@ -190,6 +192,15 @@ class Proposal:
     model: str | None = None
     sop_version: str = ""
     prompt_version: str = ""
+    place: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """What a person has approved of a case that needs another's approval as well."""
+
+    reviewer: str
+    values: Json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from pydantic import BaseModel, ValidationError
 
-from fulcrum.cases import Decision, Delivery, Json, ReviewKind, Verdict
+from fulcrum.cases import Decision, Delivery, Json, ReasonCode, ReviewKind, Route, Routing, Verdict
 from fulcrum.effects import postings, rejections, reversals
 from fulcrum.errors import AlreadyDecided, DecisionRefused
 from fulcrum.ledger import Dossier, Ledger
@@ -43,12 +44,17 @@ def decide(ledger: Ledger, process: Process, review_id: str, said: Said) -> Deci
         raise AlreadyDecided(review_id=review.id, verdict=decided[0], reviewer=decided[1], case_id=review.case_id)
     dossier = ledger.reviews.dossiers([review])[0]
     decision = checked(process, dossier, said)
+    second = second_review(process, dossier, decision)
+    effects = (
+        [] if second else [*_undone(ledger, process, dossier, decision), *consequences(process, dossier, decision)]
+    )
     key = process.business_key(decision.values) if decision.verdict is Verdict.APPROVE and decision.values else None
     ledger.reviews.decide(
         decision,
-        deliveries=[*_undone(ledger, process, dossier, decision), *consequences(process, dossier, decision)],
+        deliveries=effects,
         escalate_to=process.owner.queue,
         business_key=key,
+        second=second,
         due=process.review.due,
     )
     return decision
@@ -67,6 +73,9 @@ def checked(process: Process, dossier: Dossier, said: Said) -> Decision:
         _refuse(review.id, "reviewer holds characters that cannot be shown")
     if said.verdict is Verdict.REJECT and note is None:
         _refuse(review.id, "a rejection needs its reason in the note")
+    first = dossier.approved
+    if said.verdict is Verdict.APPROVE and first is not None and same_person(first.reviewer, reviewer):
+        _refuse(review.id, f"{first.reviewer} approved it first; a second, different person has to decide")
     values, corrections = _values(process, dossier, said)
     return Decision(
         review_id=review.id,
@@ -76,6 +85,38 @@ def checked(process: Process, dossier: Dossier, said: Said) -> Decision:
         values=values,
         corrections=corrections,
     )
+
+
+def second_review(process: Process, dossier: Dossier, decision: Decision) -> Routing | None:
+    """Say what another person is asked before an approval takes effect; None where one person is enough.
+
+    Two different people have to approve the same values, where these, or what was proposed, ask for four eyes. So
+    whoever changes what the first one approved is the first one anew.
+    """
+    if decision.verdict is not Verdict.APPROVE or decision.values is None:
+        return None
+    approved, proposal = dossier.approved, dossier.proposal
+    proposed = proposal.values if proposal else {}
+    rule = process.review.four_eyes
+    needed = approved is not None or (rule is not None and any(map(rule, (decision.values, proposed))))
+    if not needed or (approved is not None and approved.values == decision.values):
+        return None
+    return Routing(
+        case_id=dossier.case.id,
+        route=Route.REVIEW,
+        code=ReasonCode.FOUR_EYES,
+        reason=f"approved by {decision.reviewer}; a second person has to approve it as well",
+        queue=dossier.review.queue,
+    )
+
+
+def same_person(one: str, other: str) -> bool:
+    """Tell whether two names are one person's: case, accents' form and blanks aside."""
+    return _name(one) == _name(other)
+
+
+def _name(name: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def consequences(process: Process, dossier: Dossier, decision: Decision) -> Sequence[Delivery]:
@@ -136,13 +177,23 @@ def _values(process: Process, dossier: Dossier, said: Said) -> tuple[Json | None
     proposed = dossier.proposal.values if dossier.proposal else {}
     # Who audits has not seen the proposal, so nothing of it can be meant by what they leave out.
     seen = {} if dossier.review.kind is ReviewKind.AUDIT else proposed
-    final = _valid(process.outcome, dossier.review.id, seen or dict.fromkeys(process.outcome.model_fields), changes)
+    outcome = process.bounded(process.outcome)
+    before = seen or dict.fromkeys(outcome.model_fields)
+    final = _valid(outcome, dossier.review.id, before, _followed(process, dossier, before, changes))
     if wrong := process.unacceptable(final):
         _refuse(dossier.review.id, "; ".join(wrong))
     missing = [name for name in process.review.required if final.get(name) is None]
     if missing:
         _refuse(dossier.review.id, f"{', '.join(missing)} must be filled in before it is approved")
-    return final, corrections_of(_as_written(process.outcome, proposed, final), final)
+    return final, corrections_of(_as_written(outcome, proposed, final), final)
+
+
+def _followed(process: Process, dossier: Dossier, before: Json, changes: Json) -> Json:
+    """Add to a person's corrections what follows from them by rule in the fields that they left as they were."""
+    touched = {name for name, value in changes.items() if value != before.get(name)}
+    if not touched:
+        return changes
+    return process.complete(dossier.case.input, before | changes, but=touched)
 
 
 def _as_written(model: type[BaseModel], proposed: Json, final: Json) -> Json:

@@ -60,6 +60,12 @@ class DefinitionError(FulcrumError):
     """The definition of process {process} is not sound: {field} {problem}. Mend it in its process.py."""
 
 
+class CatalogueUnusable(FulcrumError):
+    """The catalogue in {where} cannot be used: {problem}. Nothing was changed; mend it and run again."""
+
+    exit_code = 2
+
+
 class IllegalTransition(FulcrumError):
     """Case {case_id} is {status}; {transition} is not possible from there. Nothing was changed.
     See its history: fulcrum case {case_id}"""

@@ -1,4 +1,4 @@
-"""How good an AI step is on records whose truth is known; the ledger is not touched."""
+"""How good the AI steps are on records whose truth is known; the ledger is not touched."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from fulcrum.ai.confidence import agreement, consensus, field_confidence, overall
+from fulcrum.ai.confidence import agreement, carried, consensus, field_confidence
 from fulcrum.ai.conversation import AHEAD, Conversation
 from fulcrum.ai.endpoint import Endpoint
 from fulcrum.ai.judge import judge, repair
@@ -24,8 +24,8 @@ from fulcrum.ai.prompt import Example, request
 from fulcrum.ai.question import Answer, Question
 from fulcrum.cases import Json
 from fulcrum.errors import SourceNotFound, SourceUnreadable
-from fulcrum.examples import Known, Nearest, shown
-from fulcrum.process import Process
+from fulcrum.examples import Known, Nearest, from_catalogues, shown
+from fulcrum.process import AiStep, Process
 
 EVER = datetime.max.replace(tzinfo=UTC)
 """When everything that is known was known before."""
@@ -44,17 +44,12 @@ class Record:
 
 @dataclass(slots=True)
 class Prediction:
-    """What the step said of a record; `outcome` is None where it had no sound answer."""
+    """What the AI steps said of a record, and what follows from it; `outcome` is None where one had no sound answer."""
 
     record: Record
-    samples: list[Json | None] = field(default_factory=list)
+    outcome: Json | None = None
     field_confidence: dict[str, float] = field(default_factory=dict)
     confidence: float | None = None
-
-    @property
-    def outcome(self) -> Json | None:
-        """Give the values that the samples agree on most."""
-        return consensus(self.samples)
 
     def correct(self, outcome: type[BaseModel]) -> dict[str, bool]:
         """Compare with the truth, field by field, over the outcome's fields that the truth has."""
@@ -110,20 +105,38 @@ def load(path: Path, process: Process) -> list[Record]:
 def evaluate(
     process: Process, endpoint: Endpoint, records: Iterable[Record], known: Sequence[Known] = ()
 ) -> Evaluation:
-    """Ask the step about every record, with one repair as in a run, and keep what it says.
+    """Ask every AI step about every record, with one repair as in a run, and keep what they say.
 
-    A step that shows examples chooses them among what is `known`; a record is never shown as its own.
+    A step that shows examples chooses them among what is `known` and those of its catalogues; a record is never shown
+    as its own. What a gate would stop is asked all the same.
     """
     began = time.monotonic()
-    step = process.step
-    predictions: dict[str, Prediction] = {}
-    records = list(records)
-    questions = _questions(process, endpoint, records, _examples(process, records, known), predictions)
+    predictions = [Prediction(record) for record in records]
     spent = Decimal(0)
-    again: deque[Question] = deque()
     with Conversation(endpoint) as conversation:
+        for step in process.ai_steps:
+            spent += _Round(process, step, endpoint, known).hear_all(predictions, conversation)
+    return Evaluation(process.name, predictions, process.outcome, spent, time.monotonic() - began)
+
+
+class _Round:
+    """One AI step, asked about all records."""
+
+    def __init__(self, process: Process, step: AiStep, endpoint: Endpoint, known: Sequence[Known]) -> None:
+        self._process, self._step, self._endpoint, self._known = process, step, endpoint, known
+        self._answer = process.bounded(step.answer)
+        self._first = process.place(step.name) == 0
+        self._samples: dict[str, list[Json | None]] = {}
+        self._sure: dict[str, dict[str, float]] = {}
+
+    def hear_all(self, predictions: Sequence[Prediction], conversation: Conversation) -> Decimal:
+        """Add the step's answers to the predictions that it can be asked about; return what it cost."""
+        asked = [each for each in predictions if self._first or each.outcome is not None]
+        questions = self._questions(asked)
+        spent = Decimal(0)
+        again: deque[Question] = deque()
         while True:
-            while conversation.outstanding < endpoint.concurrency * AHEAD:
+            while conversation.outstanding < self._endpoint.concurrency * AHEAD:
                 question = again.popleft() if again else next(questions, None)
                 if question is None:
                     break
@@ -132,12 +145,52 @@ def evaluate(
             if not answers and not again:
                 break
             for answer in answers:
-                spent += cost(endpoint, answer.tokens_in, answer.tokens_out)
-                again.extend(_hear(step.outcome, predictions[answer.question.case_id], answer))
-    for prediction in predictions.values():
-        fields = agreement(prediction.outcome or {}, prediction.samples) or prediction.field_confidence
-        prediction.confidence = overall(fields, process.review.required)
-    return Evaluation(process.name, list(predictions.values()), step.outcome, spent, time.monotonic() - began)
+                spent += cost(self._endpoint, answer.tokens_in, answer.tokens_out)
+                again.extend(self._hear(answer))
+        for number, prediction in enumerate(asked):
+            self._conclude(prediction, str(number))
+        return spent
+
+    def _questions(self, asked: Sequence[Prediction]) -> Iterator[Question]:
+        step = self._step
+        texts = [step.text(each.record.input, each.outcome or {}) for each in asked]
+        for number, (text, shows) in enumerate(zip(texts, self._examples(asked, texts), strict=True)):
+            request_of = request(self._endpoint, step.prompt_text, self._answer, text, shows)
+            for sample in range(self._endpoint.samples):
+                yield request_of.question(str(number), step.name, sample)
+
+    def _examples(self, asked: Sequence[Prediction], texts: Sequence[str]) -> list[list[Example]]:
+        step = self._step
+        known = [*self._known, *from_catalogues(self._process, step)] if step.examples else []
+        if not known or not asked:
+            return [[] for _ in asked]
+        ids = [each.record.id for each in asked]
+        return shown(self._process, step, Nearest(known, step.text), texts, [EVER] * len(asked), but=ids)
+
+    def _hear(self, answer: Answer) -> list[Question]:
+        name = answer.question.case_id
+        samples = self._samples.setdefault(name, [])
+        if answer.text is None:
+            samples.append(None)
+            return []
+        judged = judge(self._answer, answer.text)
+        if judged.values is None and answer.question.attempt == 1:
+            return [repair(answer.question, answer.text, judged.problem or "")]
+        samples.append(judged.values)
+        self._sure[name] = field_confidence(self._answer, answer.text, answer.logprobs)
+        return []
+
+    def _conclude(self, prediction: Prediction, name: str) -> None:
+        samples = self._samples.get(name, [])
+        values = consensus(samples)
+        if values is None:
+            prediction.outcome, prediction.confidence = None, None
+            return
+        fields = agreement(values, samples) or self._sure.get(name, {})
+        required = self._process.required_of(self._step)
+        prediction.confidence = carried(fields, required, prediction.confidence, first=self._first)
+        prediction.field_confidence |= fields
+        prediction.outcome = self._process.complete(prediction.record.input, (prediction.outcome or {}) | values)
 
 
 def same(said: Any, true: Any) -> bool:
@@ -160,7 +213,7 @@ def _record(path: Path, number: int, line: str, process: Process) -> Record:
         found = json.loads(line)
         truth: Mapping[str, Any] = found["truth"]
         case = process.case.model_validate({**found, "id": str(found["id"])}).model_dump(mode="json")
-        return Record(case["id"], case, dict(truth), _known_at(found.get("known_at")))
+        return Record(case["id"], case, process.meant(dict(truth)), _known_at(found.get("known_at")))
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         reason = f"line {number} is no record with id, text and truth ({type(error).__name__})"
         raise SourceUnreadable(source=path, kind="labelled JSONL", reason=reason) from None
@@ -174,42 +227,6 @@ def _known_at(moment: Any) -> datetime | None:
         msg = "a moment without a time zone"
         raise ValueError(msg)
     return known_at.astimezone(UTC)
-
-
-def _examples(process: Process, records: Sequence[Record], known: Sequence[Known]) -> list[list[Example]]:
-    step = process.step
-    if not step.examples or not known:
-        return [[] for _ in records]
-    inputs, ids = [record.input for record in records], [record.id for record in records]
-    return shown(step, Nearest(known, step.text), inputs, [EVER] * len(records), but=ids)
-
-
-def _questions(
-    process: Process,
-    endpoint: Endpoint,
-    records: Sequence[Record],
-    examples: Sequence[Sequence[Example]],
-    predictions: dict[str, Prediction],
-) -> Iterator[Question]:
-    step = process.step
-    for number, (record, shows) in enumerate(zip(records, examples, strict=True)):
-        name = str(number)
-        predictions[name] = Prediction(record)
-        asked = request(endpoint, step.prompt_text, step.outcome, step.text(record.input), shows)
-        for sample in range(endpoint.samples):
-            yield asked.question(name, step.name, sample)
-
-
-def _hear(outcome: type[BaseModel], prediction: Prediction, answer: Answer) -> list[Question]:
-    if answer.text is None:
-        prediction.samples.append(None)
-        return []
-    judged = judge(outcome, answer.text)
-    if judged.values is None and answer.question.attempt == 1:
-        return [repair(answer.question, answer.text, judged.problem or "")]
-    prediction.samples.append(judged.values)
-    prediction.field_confidence = field_confidence(outcome, answer.text, answer.logprobs)
-    return []
 
 
 def _number(value: Any) -> Decimal | None:

@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import Enum
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
@@ -21,7 +21,7 @@ from fulcrum.ai.prompt import Example
 from fulcrum.cases import Json
 
 if TYPE_CHECKING:
-    from fulcrum.process import AiStep
+    from fulcrum.process import AiStep, Process
 
 TEXT_CHARS = 2_000
 """How much of a text is compared; what a message is about stands at its head."""
@@ -34,6 +34,9 @@ PIECES: tuple[Mapping[str, Any], ...] = (
 
 PLACES = 6
 """Decimal places of a similarity; what is equal to them is a tie."""
+
+ALWAYS = datetime.min.replace(tzinfo=UTC)
+"""Since when the examples of a catalogue are known: whichever is in force, they were there before any case."""
 
 CELLS = 2_000_000
 """Similarities held at once: texts asked about, times examples."""
@@ -76,11 +79,11 @@ class Neighbour:
 class Nearest:
     """An index over examples; of equally near ones those that come first are nearer."""
 
-    def __init__(self, examples: Sequence[Known], text: Callable[[Json], str]) -> None:
+    def __init__(self, examples: Sequence[Known], text: Callable[[Json, Json], str]) -> None:
         import numpy as np  # noqa: PLC0415 - reading the ledger needs none of it
 
         self.examples = examples
-        texts = [text(example.input)[:TEXT_CHARS] for example in examples]
+        texts = [text(example.input, example.values)[:TEXT_CHARS] for example in examples]
         self._pieces = [pieces for settings in PIECES if (pieces := _pieces(settings, texts)) is not None]
         moments = {moment for example in examples for moment in (example.since, example.until) if moment is not None}
         self._turns = sorted(moments)
@@ -159,26 +162,57 @@ class _Pieces:
 
 
 def shown(
-    step: AiStep, nearest: Nearest, inputs: Sequence[Json], moments: Sequence[datetime], *, but: Sequence[str] = ()
+    process: Process,
+    step: AiStep,
+    nearest: Nearest,
+    texts: Sequence[str],
+    moments: Sequence[datetime],
+    *,
+    but: Sequence[str] = (),
 ) -> list[list[Example]]:
-    """Choose for each input the examples that a request of the step shows: the nearest stands last, next to the text.
+    """Choose for each text the examples that a request of the step shows: the nearest stands last, next to the text.
 
     Only values that the step is asked for are shown; an example that has none of them is none. `but` names for each
-    input an example that is not for it: itself.
+    text an example that is not for it: itself.
     """
     # One more each, so that leaving one out leaves enough.
-    found = nearest.find([step.text(each) for each in inputs], moments, step.examples + 1 if but else step.examples)
+    found = nearest.find(texts, moments, step.examples + 1 if but else step.examples)
     chosen = []
     for place, neighbours in enumerate(found):
         others = [one.example for one in neighbours if not but or one.example.id != but[place]][: step.examples]
-        examples = [Example(text=step.text(one.input), values=asked_for(step, one.values)) for one in reversed(others)]
+        examples = [_example(process, step, one) for one in reversed(others)]
         chosen.append([example for example in examples if example.values])
     return chosen
 
 
-def asked_for(step: AiStep, values: Json) -> Json:
-    """Keep the values that the step is asked for, in its order."""
-    return {name: values[name] for name in step.outcome.model_fields if name in values}
+def asked_for(process: Process, step: AiStep, values: Json) -> Json:
+    """Keep the values that the step is asked for, in its order; of a catalogue's field only what it still has."""
+    told = process.meant(values)
+    return {
+        name: told[name]
+        for name in step.answer.model_fields
+        if name in told and (name not in process.options or process.options[name].find(told[name]))
+    }
+
+
+def from_catalogues(process: Process, step: AiStep) -> list[Known]:
+    """Give the examples of the catalogues whose fields the step is asked for."""
+    return [
+        Known(
+            id=f"{name}/{option.name}/{number}",
+            input={"id": f"{name}/{option.name}/{number}", "text": text},
+            values={name: option.name},
+            since=ALWAYS,
+        )
+        for name, catalogue in process.options.items()
+        if name in step.answer.model_fields
+        for option in catalogue.options
+        for number, text in enumerate(option.examples, start=1)
+    ]
+
+
+def _example(process: Process, step: AiStep, known: Known) -> Example:
+    return Example(text=step.text(known.input, known.values), values=asked_for(process, step, known.values))
 
 
 def choice(outcome: type[BaseModel]) -> str | None:

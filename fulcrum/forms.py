@@ -161,7 +161,8 @@ def _edited(process: Process, dossier: Dossier) -> tuple[dict[str, FieldInfo], J
             if (name == "text" or not field.is_required()) and is_simple(field.annotation) and _fits(given.get(name))
         }
         return chosen, {name: given.get(name) for name in chosen}
-    chosen = {name: field for name, field in process.outcome.model_fields.items() if is_editable(field.annotation)}
+    outcome = process.bounded(process.outcome)
+    chosen = {name: field for name, field in outcome.model_fields.items() if is_editable(field.annotation)}
     blank = dossier.review.kind is ReviewKind.AUDIT or dossier.proposal is None
     values = {} if blank or dossier.proposal is None else dossier.proposal.values
     return chosen, {name: values.get(name) for name in chosen}
@@ -233,7 +234,7 @@ def _text(process: Process, dossier: Dossier) -> str:
         if isinstance(text, str) and text.strip() and _fits(text):
             return "(Mend the text in its own field below.)"
     else:
-        text = process.step.text(given)
+        text = process.text(given)
     return excerpt(text, dossier.case.id) if isinstance(text, str) and text.strip() else "(There is no text.)"
 
 

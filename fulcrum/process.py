@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from fulcrum.cases import Json
+from fulcrum.catalogue import Catalogue, Catalogues, bounded
 from fulcrum.errors import DefinitionError
 
 
@@ -129,6 +130,8 @@ class ReviewPolicy:
     queue: str
     label: Callable[[Json], str]
     due: timedelta = timedelta(days=1)
+    four_eyes: Callable[[Json], bool] | None = None
+    """Tells of an outcome's values whether two different people must approve them before they take effect."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,12 +175,13 @@ class GateContext:
     """What a gate may know beside the batch.
 
     `loaded` is what `Process.context` loads once a run (a supplier master). `today` is the run's date. `taken` says,
-    by business key, which case holds it already: posted, or in work.
+    by business key, which case holds it already: posted, or in work. `catalogues` are those in force.
     """
 
     loaded: Any
     today: date
     taken: Mapping[str, str] = field(default_factory=dict)
+    catalogues: Catalogues = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +189,8 @@ class Gate:
     """A suite of rules that a batch must meet.
 
     `table` turns the batch's rows into the columns the rules speak of, one dict a case in the batch's order, each
-    with its `case_id`.
+    with its `case_id`. An outcome gate stands after the AI step that `after` names, after the last one where it names
+    none.
     """
 
     name: str
@@ -193,6 +198,7 @@ class Gate:
     rules: tuple[Rule, ...]
     table: Callable[[Sequence[Row], GateContext], list[Json]]
     tolerance: Tolerance = Tolerance()
+    after: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,10 +206,11 @@ class AiStep:
     """A question that the process asks a model for each case."""
 
     name: str
-    outcome: type[BaseModel]
+    answer: type[BaseModel]
+    """What the model is asked for; its values join those of the steps before it."""
     prompt: Path
-    text: Callable[[Json], str]
-    """The part of a case's input that the model reads."""
+    text: Callable[[Json, Json], str]
+    """What the model reads: of the case's input, and of the values that are there already."""
     examples: int = 0
     """How many known outcomes a request shows at most: the nearest of those known before the case arrived."""
 
@@ -211,6 +218,11 @@ class AiStep:
     def prompt_text(self) -> str:
         """Read the prompt's file once."""
         return self.prompt.read_text(encoding="utf-8")
+
+    @cached_property
+    def prompt_version(self) -> str:
+        """Hash the prompt's text (12 hex digits)."""
+        return _digest(self.prompt_text.encode())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -233,7 +245,8 @@ class Process:
     intents: Intents
     case: type[BaseModel]
     outcome: type[BaseModel]
-    step: AiStep
+    ai_steps: tuple[AiStep, ...]
+    """The questions that a model is asked, in order."""
     gates: tuple[Gate, ...]
     objectives: Objectives
     baseline: Baseline
@@ -255,6 +268,10 @@ class Process:
     """What may be posted only once, of the outcome's values; None when it cannot be told."""
     unacceptable: Callable[[Json], Sequence[str]] = field(default=lambda _values: ())
     """What is wrong in an outcome's values whatever the document says, in words: not even a person may approve it."""
+    derived: Callable[[Json, Json, Catalogues], Json] = field(default=lambda _input, _values, _catalogues: {})
+    """What follows by rule from the input and the values so far, as values; recomputed when a person corrects those."""
+    catalogues: tuple[Catalogue, ...] = ()
+    """The options of fields that are data: as shipped, until others are in force."""
     known: Callable[[Json], Json | None] = field(default=lambda _input: None)
     """The outcome's values where the input says them exactly (a machine-readable attachment); no model is asked."""
     attachment: Callable[[bytes, str], Json] | None = None
@@ -277,31 +294,78 @@ class Process:
 
     @cached_property
     def sop_version(self) -> str:
-        """Hash the folder's code and prompts (12 hex digits), so that a record names the procedure it is under."""
-        files = sorted(p for p in self.folder.iterdir() if p.suffix in {".py", ".md"})
-        return _digest(b"".join(p.name.encode() + b"\0" + p.read_bytes() for p in files))
+        """Hash the procedure (12 hex digits): the folder's code and texts, samples aside, and the catalogues in force.
+
+        So a record names the procedure that it is under.
+        """
+        parts = [name.encode() + b"\0" + path.read_bytes() for name, path in sorted(_procedure(self.folder))]
+        return _digest(b"".join(parts) + "".join(catalogue.version for catalogue in self.catalogues).encode())
 
     @cached_property
     def prompt_version(self) -> str:
-        """Hash the prompt's text (12 hex digits)."""
-        return _digest(self.step.prompt_text.encode())
+        """Hash the prompts' texts (12 hex digits)."""
+        return _digest(b"\0".join(step.prompt_text.encode() for step in self.ai_steps))
 
-    def gate(self, stage: Stage) -> Gate:
-        """Find the gate of a stage."""
-        return next(gate for gate in self.gates if gate.stage is stage)
+    @cached_property
+    def options(self) -> Catalogues:
+        """Give the catalogues by the field that each is named for."""
+        return {catalogue.field: catalogue for catalogue in self.catalogues}
+
+    def bounded(self, model: type[BaseModel]) -> type[BaseModel]:
+        """Let the fields of a model that have a catalogue take its options alone."""
+        return bounded(model, self.options)
+
+    def under(self, catalogues: Iterable[Catalogue]) -> Process:
+        """Give the process with other catalogues in force, in place of those of the same fields."""
+        others = {catalogue.field: catalogue for catalogue in catalogues}
+        kept = tuple(others.get(catalogue.field, catalogue) for catalogue in self.catalogues)
+        return self if kept == self.catalogues else replace(self, catalogues=kept)
+
+    def place(self, step: str) -> int:
+        """Say which of the AI steps one is, counted from 0; an empty name is the last."""
+        names = [each.name for each in self.ai_steps]
+        return names.index(step) if step else len(names) - 1
+
+    def required_of(self, step: AiStep) -> list[str]:
+        """List the required fields that a step answers: those whose confidence counts."""
+        return [name for name in self.review.required if name in step.answer.model_fields]
+
+    def text(self, case_input: Json) -> str:
+        """Give a case's text, as the first AI step reads it."""
+        return self.ai_steps[0].text(case_input, {})
+
+    def complete(self, case_input: Json, values: Json, *, but: Collection[str] = ()) -> Json:
+        """Add to values what follows from them by rule, fields of `but` aside."""
+        follows = self.derived(case_input, values, self.options)
+        return values | {name: value for name, value in follows.items() if name not in but}
+
+    def meant(self, values: Json) -> Json:
+        """Read labelled values: `label` means the one field that has a catalogue, an alias the option's own name."""
+        told = dict(values)
+        if "label" in told and len(self.catalogues) == 1:
+            told.setdefault(self.catalogues[0].field, told["label"])
+        for name, catalogue in self.options.items():
+            option = catalogue.find(told.get(name))
+            told |= {name: option.name} if option else {}
+        return told
 
 
-MAY_BE_EMPTY = frozenset({"personal"})
+MAY_BE_EMPTY = frozenset({"personal", "catalogues"})
 
 
 def _gaps(process: Process) -> Iterator[tuple[str, str]]:
-    """Find what a definition leaves empty, by field, those of its parts among them; and what cannot be."""
+    """Find what a definition leaves empty, by field, those of its parts among them; then what cannot be."""
     for part in fields(process):
         value = getattr(process, part.name)
         if part.name not in MAY_BE_EMPTY and value in ("", ()):
             yield part.name, "is empty"
         if is_dataclass(value) and not isinstance(value, type):
             yield from ((f"{part.name}.{f.name}", "is empty") for f in fields(value) if getattr(value, f.name) == "")
+    yield from _contradictions(process)
+
+
+def _contradictions(process: Process) -> Iterator[tuple[str, str]]:
+    """Find what a definition says that cannot be, by field."""
     known = {*process.case.model_fields, *process.outcome.model_fields}
     if unknown := sorted(set(process.personal) - known):
         yield "personal", f"names {', '.join(unknown)}, which neither case nor outcome has"
@@ -309,6 +373,22 @@ def _gaps(process: Process) -> Iterator[tuple[str, str]]:
         yield "autonomy", f"is {process.autonomy}, above the ceiling {process.max_autonomy}"
     for name in set(process.review.required) - set(process.outcome.model_fields):
         yield "review.required", f"names {name}, which the outcome does not have"
+    for name in set(process.options) - set(process.outcome.model_fields):
+        yield "catalogues", f"has options for {name}, which the outcome does not have"
+    names = [step.name for step in process.ai_steps]
+    if len(set(names)) < len(names):
+        yield "ai_steps", "names a step twice"
+    for gate in process.gates:
+        if gate.after and gate.after not in names:
+            yield "gates", f"has {gate.name} after {gate.after}, which is no AI step"
+
+
+def _procedure(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Find the files that make a procedure: code and texts, also in folders, those of samples aside."""
+    for path in folder.rglob("*"):
+        within = path.relative_to(folder)
+        if path.suffix in {".py", ".md"} and within.parts[0] != "samples":
+            yield within.as_posix(), path
 
 
 def _digest(content: bytes) -> str:

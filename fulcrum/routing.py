@@ -40,6 +40,18 @@ def route(
     )
 
 
+def held(proposal: Proposal, broken: Sequence[str], standing: Standing, policy: ReviewPolicy) -> Routing | None:
+    """Say why a case goes to a person between two AI steps already; None when the next one may be asked about it.
+
+    What the process may do alone does not matter here: only what makes a further answer worthless.
+    """
+    flaw = _flaw(proposal, broken, standing.threshold)
+    if flaw is None:
+        return None
+    code, reason = flaw
+    return Routing(case_id=proposal.case_id, route=Route.REVIEW, code=code, reason=reason, queue=policy.queue)
+
+
 def draw(case_id: str, seed: str) -> float:
     """Draw a number in [0, 1) that is always the same for a case under a version of the procedure."""
     digest = blake2b(f"audit\0{seed}\0{case_id}".encode(), digest_size=8).digest()
@@ -100,19 +112,26 @@ NOT_ALONE = {
 
 
 def _verdict(proposal: Proposal, broken: Sequence[str], standing: Standing, *, exact: bool) -> tuple[ReasonCode, str]:
+    if not broken and standing.autonomy not in ALONE:
+        return ReasonCode.AUTONOMY, NOT_ALONE[standing.autonomy]
+    if not broken and exact:
+        return ReasonCode.SUFFICIENT, "read exactly from the document's own data"
+    flaw = _flaw(proposal, broken, standing.threshold)
+    if flaw is not None:
+        return flaw
+    return ReasonCode.SUFFICIENT, f"sure enough: {_figures(proposal.confidence or 0.0, standing.threshold)}"
+
+
+def _flaw(proposal: Proposal, broken: Sequence[str], threshold: float) -> tuple[ReasonCode, str] | None:
+    """Say what is wrong with a proposal: a broken rule, or not enough confidence."""
     if broken:
         return ReasonCode.GATE, "; ".join(broken)
-    if standing.autonomy not in ALONE:
-        return ReasonCode.AUTONOMY, NOT_ALONE[standing.autonomy]
-    if exact:
-        return ReasonCode.SUFFICIENT, "read exactly from the document's own data"
     if proposal.confidence is None:
         return ReasonCode.NO_CONFIDENCE, "nobody can tell how sure the AI is"
-    figures = _figures(proposal.confidence, standing.threshold)
     # Asked this way round, what is not a number clears nothing.
-    if proposal.confidence >= standing.threshold:
-        return ReasonCode.SUFFICIENT, f"sure enough: {figures}"
-    return ReasonCode.LOW_CONFIDENCE, f"the AI is not sure enough: {figures}"
+    if proposal.confidence >= threshold:
+        return None
+    return ReasonCode.LOW_CONFIDENCE, f"the AI is not sure enough: {_figures(proposal.confidence, threshold)}"
 
 
 def _figures(sure: float, needed: float) -> str:

@@ -21,13 +21,21 @@ from tasks.run import ProcessRun
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A batch that a gate has judged: what each failing case breaks, in words; everything when it was `refused`."""
+    """A batch that a gate has judged: what each failing case breaks, in words; everything when it was `refused`.
+
+    `after` names the AI step that the gate stands behind.
+    """
 
     batch: Batch
     gate: str
     version: str
     broken: dict[str, str] = field(default_factory=dict)
     refused: str | None = None
+    after: str = ""
+
+    def reasons(self, case_id: str) -> list[str]:
+        """Say what keeps a case from going on by itself: the rules it breaks, the refusal of its batch."""
+        return [reason for reason in (self.broken.get(case_id), self.refused) if reason]
 
 
 @task(cache_policy=NO_CACHE, task_run_name="gate {gate.name}")
@@ -39,11 +47,11 @@ def check(run: ProcessRun, batch: Batch, gate: Gate) -> Checked:
         result = evaluate(gate, rows, run.gate_context())
         _record(run, batch, gate, result, rows, started)
     else:
-        rows, taken = _proposals(run, batch)
+        rows, taken = _proposals(run, batch, gate)
         result = evaluate(gate, rows, run.gate_context(taken))
     _show(run, gate, result)
     broken = {case_id: result.reasons(case_id) for case_id in result.failed}
-    return Checked(batch, gate.name, result.version, broken, _refusal(run, gate, result))
+    return Checked(batch, gate.name, result.version, broken, _refusal(run, gate, result), gate.after)
 
 
 def _documents(run: ProcessRun, batch: Batch) -> list[Row]:
@@ -51,12 +59,11 @@ def _documents(run: ProcessRun, batch: Batch) -> list[Row]:
     return [Row(case_id=case.id, input=case.input, unsound=case.unsound) for case in cases]
 
 
-def _proposals(run: ProcessRun, batch: Batch) -> tuple[list[Row], dict[str, str]]:
-    cases = run.ledger.work.cases(batch, Status.PROPOSED)
-    proposals = run.ledger.work.proposals(case.id for case in cases)
-    keys = {case.id: run.process.business_key(proposals[case.id].values) for case in cases}
-    taken = run.ledger.work.keys_taken(run.process.name, (key for key in keys.values() if key))
-    return [Row(case_id=case.id, input=case.input, values=proposals[case.id].values) for case in cases], taken
+def _proposals(run: ProcessRun, batch: Batch, gate: Gate) -> tuple[list[Row], dict[str, str]]:
+    proposed = run.ledger.work.behind(batch, run.process.place(gate.after))
+    keys = (run.process.business_key(proposal.values) for _, proposal in proposed)
+    taken = run.ledger.work.keys_taken(run.process.name, (key for key in keys if key))
+    return [Row(case_id=case.id, input=case.input, values=proposal.values) for case, proposal in proposed], taken
 
 
 def _record(

@@ -28,6 +28,7 @@ def process_run(process: Process, options: RunOptions) -> Iterator[ProcessRun]:
     imports.start()
     ledger = load_ledger()
     try:
+        process = ledger.catalogues.bind(process)
         run = ProcessRun(process, options, ledger, imports)
         versions = {"sop_version": process.sop_version, "prompt_version": process.prompt_version}
         ledger.runs.begin(run.run_id, process.name, standing=run.standing, **versions)
@@ -59,7 +60,8 @@ def _figures(run: ProcessRun) -> dict[str, Any]:
 
 
 def _heavy(process: Process) -> Sequence[str]:
-    return (*HEAVY, "sklearn.feature_extraction.text") if process.step.examples else HEAVY
+    shown = any(step.examples for step in process.ai_steps)
+    return (*HEAVY, "sklearn.feature_extraction.text") if shown else HEAVY
 
 
 def _import_heavy(modules: Sequence[str]) -> None:

@@ -75,7 +75,8 @@ class ProcessRun:
         Two threads that import Great Expectations at once break each other (a circular import half done).
         """
         self.imports.join()
-        return GateContext(loaded=self.loaded, today=self.ledger.store.now().date(), taken=taken or {})
+        today = self.ledger.store.now().date()
+        return GateContext(loaded=self.loaded, today=today, taken=taken or {}, catalogues=self.process.options)
 
     def has_work(self) -> bool:
         """Tell whether cases may be open; from the second time on only after what other runs held has lapsed."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from deployments.cli.display import out, print_json, say, table
-from deployments.cli.opening import open_ledger
+from deployments.cli.opening import in_force, open_ledger
 from flows.registry import process as find
 from fulcrum.cases import ReviewKind, Verdict
 from fulcrum.errors import UsageError
@@ -61,7 +61,7 @@ def decide(
     changes = dict(_assignment(item) for item in set)
     with open_ledger() as ledger:
         review = ledger.reviews.find(review_id)
-        definition = find(review.process)
+        definition = in_force(ledger, review.process)
         said = Said(verdict=verdict, reviewer=reviewer, note=note, changes=changes)
         decision = record(ledger, definition, review.id, said)
         out.print(f"{review.id}: {decision.verdict.value} by {decision.reviewer} is recorded.", markup=False)

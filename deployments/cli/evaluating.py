@@ -1,4 +1,4 @@
-"""Measuring the AI step of a process."""
+"""Measuring the AI steps of a process."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ from cyclopts import Parameter
 
 from deployments.cli.display import err, out, print_json, say, table
 from deployments.cli.models import endpoint_of
-from deployments.cli.opening import open_ledger
-from flows.registry import process as find
+from deployments.cli.opening import with_examples
 from fulcrum.evaluation import Evaluation, load
 from fulcrum.evaluation import evaluate as measure
-from fulcrum.examples import Known
 from fulcrum.process import Process
 
 
@@ -26,9 +24,9 @@ def evaluate(
     model: str | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
-    """Run the AI step over records whose truth is known, without changing the ledger.
+    """Run the AI steps over records whose truth is known, without changing the ledger.
 
-    A step that is shown examples gets those that the ledger knows.
+    A step that is shown examples gets those that the ledger and its catalogues know.
 
     Args:
         process: Name of the process, as invoice-intake.
@@ -37,11 +35,11 @@ def evaluate(
         model: Name of a model-endpoint block; the process's own when left out.
         json: Print the figures as one line of JSON.
     """
-    definition = find(process)
+    definition, known = with_examples(process)
     records = load(dataset, definition)
     endpoint = endpoint_of(model or definition.model, say=say)
     with err.status(f"Asking {endpoint.model} about {len(records)} records"):
-        found = measure(definition, endpoint, records, _known(definition))
+        found = measure(definition, endpoint, records, known)
     if predictions is not None:
         _write(predictions, definition, found)
     if json:
@@ -56,14 +54,6 @@ def evaluate(
         right=("right", "answered", "records"),
     )
     out.print(f"{told['records']} records in {told['seconds']:.1f} s, AI cost {found.ai_cost:f} {endpoint.currency}.")
-
-
-def _known(process: Process) -> list[Known]:
-    """Read the examples that the step may be shown; a step without any needs no ledger."""
-    if not process.step.examples:
-        return []
-    with open_ledger() as ledger:
-        return ledger.examples.known(process.name, ledger.store.now())
 
 
 def _write(path: Path, process: Process, found: Evaluation) -> None:

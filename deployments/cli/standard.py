@@ -16,7 +16,6 @@ from fulcrum.report import Standing
 
 if TYPE_CHECKING:
     from deployments.readiness import Readiness, Score
-    from fulcrum.examples import Known
     from fulcrum.process import Process
     from fulcrum.sop import InForce
 
@@ -85,22 +84,14 @@ def _show(found: Sequence[Readiness]) -> None:
 def _accuracy(process: Process) -> Score:
     """Ask the process's own endpoint about its golden set."""
     from deployments.cli.models import endpoint_of  # noqa: PLC0415 - see deployments/cli/__init__.py
+    from deployments.cli.opening import with_examples  # noqa: PLC0415 - SQLAlchemy
     from deployments.readiness import GOLDEN, Score  # noqa: PLC0415 - the same
     from fulcrum.evaluation import evaluate, load  # noqa: PLC0415 - the same
 
     endpoint = endpoint_of(process.model, say=say)
-    records = load(process.folder / GOLDEN, process)
-    return Score.of(process, evaluate(process, endpoint, records, _known(process)), endpoint.model)
-
-
-def _known(process: Process) -> list[Known]:
-    """Read the examples that the step is shown; a step without any needs no ledger."""
-    if not process.step.examples:
-        return []
-    from deployments.cli.opening import open_ledger  # noqa: PLC0415 - SQLAlchemy
-
-    with open_ledger() as ledger:
-        return ledger.examples.known(process.name, ledger.store.now())
+    definition, known = with_examples(process.name)
+    records = load(process.folder / GOLDEN, definition)
+    return Score.of(definition, evaluate(definition, endpoint, records, known), endpoint.model)
 
 
 def _in_force(process: Process) -> InForce | str:

@@ -34,14 +34,16 @@ def unfilled(text: str) -> bool:
 
 
 def gates(subject: Subject) -> Line:
-    """Each AI step has a gate before it and one after it, each with a rule that keeps a case back."""
+    """A gate stands before the first AI step and one after each, each with a rule that keeps a case back."""
     process = subject.process
-    found = {gate.stage for gate in process.gates if any(rule.severity != "info" for rule in gate.rules)}
-    words = {Stage.INTAKE: "before", Stage.OUTCOME: "after"}
-    problems = [
-        f"no gate with a rule that counts stands {words[stage]} the AI step {process.step.name}"
-        for stage in Stage
-        if stage not in found
+    counting = [gate for gate in process.gates if any(rule.severity != "info" for rule in gate.rules)]
+    behind = {process.place(gate.after) for gate in counting if gate.stage is Stage.OUTCOME}
+    no_gate = "no gate with a rule that counts stands"
+    problems = []
+    if not any(gate.stage is Stage.INTAKE for gate in counting):
+        problems.append(f"{no_gate} before the AI step {process.ai_steps[0].name}")
+    problems += [
+        f"{no_gate} after the AI step {step.name}" for place, step in enumerate(process.ai_steps) if place not in behind
     ]
     if not any(step.kind is StepKind.AI for step in process.steps):
         problems.append("the procedure's steps name no AI step")
@@ -49,8 +51,8 @@ def gates(subject: Subject) -> Line:
     return judged(
         "gates",
         problems,
-        met=f"{rules} rules before and after {process.step.name}",
-        remedy="give gates= one Gate with stage INTAKE and one with OUTCOME, and steps= the AI step",
+        met=f"{rules} rules before and after {', '.join(step.name for step in process.ai_steps)}",
+        remedy="give gates= one Gate with stage INTAKE, one with OUTCOME after each AI step, and steps= the AI steps",
     )
 
 
@@ -138,18 +140,19 @@ def score(subject: Subject) -> Line:
 
 
 def prompt(subject: Subject) -> Line:
-    """The prompt that runs is one that git has."""
+    """The prompts that run are those that git has."""
     process = subject.process
-    state, reason = subject.prompt
-    problems = [] if state is FileState.COMMITTED else [f"{process.step.prompt.name} is {state}"]
-    if problems and reason:
-        problems = [f"{problems[0]}: {reason}"]
-    if unfilled(process.step.prompt_text if process.step.prompt.is_file() else ""):
-        problems.append(f"{process.step.prompt.name} is not filled in")
+    problems = []
+    for step, (state, reason) in zip(process.ai_steps, subject.prompts, strict=True):
+        if state is not FileState.COMMITTED:
+            problems.append(f"{step.prompt.name} is {state}{f': {reason}' if reason else ''}")
+        if unfilled(step.prompt_text if step.prompt.is_file() else ""):
+            problems.append(f"{step.prompt.name} is not filled in")
+    names = ", ".join(step.prompt.name for step in process.ai_steps)
     return judged(
         "prompt",
         problems,
-        met=f"{process.step.prompt.name} is {state}, version {process.prompt_version}" if not problems else "",
+        met=f"{names} is committed, version {process.prompt_version}" if not problems else "",
         remedy="write it, have it reviewed and commit it",
     )
 

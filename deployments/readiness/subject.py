@@ -62,15 +62,15 @@ class Score:
 class Subject:
     """A definition and its surroundings.
 
-    `golden` are the distinct records' truths, `golden_problem` says why there are none. `prompt` is the state of the
-    prompt's file in git, with the reason where git cannot tell. `targets` are the slugs of the target block types.
+    `golden` are the distinct records' truths, `golden_problem` says why there are none. `prompts` are the states of
+    the prompts' files in git, with the reason where git cannot tell. `targets` are the slugs of the target block types.
     """
 
     process: Process
     root: Path
     golden: tuple[Json, ...] = ()
     golden_problem: str = ""
-    prompt: tuple[FileState, str] = (FileState.COMMITTED, "")
+    prompts: tuple[tuple[FileState, str], ...] = ((FileState.COMMITTED, ""),)
     targets: frozenset[str] = frozenset()
     score: Score | None = None
 
@@ -90,7 +90,7 @@ class Subject:
             root=root,
             golden=golden,
             golden_problem=problem,
-            prompt=state_of(process.step.prompt),
+            prompts=tuple(state_of(step.prompt) for step in process.ai_steps),
             targets=targets,
             score=measure(process) if measure is not None and golden else None,
         )

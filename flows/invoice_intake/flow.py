@@ -5,7 +5,7 @@ from __future__ import annotations
 from prefect import flow
 
 from flows.invoice_intake.gates import DOCUMENT_GATE, INVOICE_GATE
-from flows.invoice_intake.process import FOLDER, INVOICE_INTAKE
+from flows.invoice_intake.process import EXTRACT, FOLDER, INVOICE_INTAKE
 from fulcrum.report import RunReport
 from tasks.ai import ask
 from tasks.delivery import deliver
@@ -25,7 +25,7 @@ def invoice_intake(source: str = SAMPLES, options: RunOptions = RunOptions()) ->
     with process_run(INVOICE_INTAKE, options) as run:
         take_in(run, source)
         while run.has_work():
-            asked = (ask.submit(run, check(run, batch, DOCUMENT_GATE)) for batch in run.open_batches())
+            asked = (ask.submit(run, check(run, batch, DOCUMENT_GATE), EXTRACT) for batch in run.open_batches())
             for proposed in ahead(asked, batches=2):
                 cleared = route(run, check(run, proposed, INVOICE_GATE))
                 deliver(run, cleared)

@@ -50,6 +50,14 @@ def label(values: Json) -> str:
     return " ".join(str(part) for part in named if part) + amount
 
 
+def text_of(document: Json, _values: Json) -> str:
+    """Give what the model reads of a document."""
+    return str(document["text"])
+
+
+EXTRACT = AiStep(name="extract", answer=Invoice, prompt=FOLDER / "prompt.md", text=text_of)
+
+
 INVOICE_INTAKE = Process(
     name="invoice-intake",
     title="Invoice intake",
@@ -80,12 +88,7 @@ INVOICE_INTAKE = Process(
     ),
     case=SupplierDocument,
     outcome=Invoice,
-    step=AiStep(
-        name="extract",
-        outcome=Invoice,
-        prompt=FOLDER / "prompt.md",
-        text=lambda document: str(document["text"]),
-    ),
+    ai_steps=(EXTRACT,),
     gates=(DOCUMENT_GATE, INVOICE_GATE),
     objectives=Objectives(
         cycle_time_p95=timedelta(days=1),

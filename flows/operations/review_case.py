@@ -32,7 +32,7 @@ def review_case(review_id: str, generation: int = 1) -> State[Any]:  # noqa: ARG
     """Record a person's answer to a review and make its consequences happen; ask again when it cannot be taken."""
     with load_ledger() as ledger, get_client(sync_client=True) as client:
         review = ledger.reviews.find(review_id)
-        message = _settle(ledger, process_of(review.process), review, client)
+        message = _settle(ledger, ledger.catalogues.bind(process_of(review.process)), review, client)
     get_run_logger().info("Review %s: %s", review_id, message)
     return Completed(message=message)
 
@@ -51,7 +51,7 @@ def _settle(ledger: Ledger, process: Process, review: Review, client: SyncPrefec
     forget_forms(client, run_id)
     came = deliver_due(ledger, process, load_targets(process), run_id=str(run_id), case_ids=[review.case_id])
     publish(ledger, process, case_ids={review.case_id}, client=client)
-    return said + _consequence(process, decision, came)
+    return said + _consequence(ledger, process, decision, came)
 
 
 class _Withdrawn(Exception):
@@ -80,7 +80,7 @@ def _answered(ledger: Ledger, process: Process, review: Review, client: SyncPref
         ask_again(client, run_id, again, attempt)
 
 
-def _consequence(process: Process, decision: Decision | None, came: Sequence[Result]) -> str:
+def _consequence(ledger: Ledger, process: Process, decision: Decision | None, came: Sequence[Result]) -> str:
     """Say in counts what followed from a decision."""
     delivered = sum(1 for result in came if result.receipt is not None)
     refused = sum(1 for result in came if result.final)
@@ -90,6 +90,14 @@ def _consequence(process: Process, decision: Decision | None, came: Sequence[Res
     words += [f"{waiting} not delivered yet, the next run tries again"] if waiting else []
     if decision is not None and decision.verdict is Verdict.ESCALATE:
         words.append(f"it waits in the queue {process.owner.queue}")
+    if decision is not None and decision.verdict is Verdict.APPROVE and not came and _again(ledger, decision):
+        words.append("a second person has to approve it as well")
     if decision is not None and decision.verdict is Verdict.REPAIR:
         words.append("the next run takes it up")
     return f"; {'; '.join(words)}" if words else ""
+
+
+def _again(ledger: Ledger, decision: Decision) -> bool:
+    """Tell whether the case of a decision waits for another person."""
+    case_id = ledger.reviews.find(decision.review_id).case_id
+    return ledger.reviews.find(case_id).id != decision.review_id

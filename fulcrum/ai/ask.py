@@ -18,9 +18,9 @@ from fulcrum.ai.prompt import Example, request
 from fulcrum.ai.question import Answer, Fault, Question
 from fulcrum.cases import Batch, Case, Json, ModelCall, Proposal, Status
 from fulcrum.errors import LeaseLost
-from fulcrum.examples import shown
+from fulcrum.examples import from_catalogues, shown
 from fulcrum.ledger import Ledger
-from fulcrum.process import Process
+from fulcrum.process import AiStep, Process
 
 RENEW_SECONDS = 15.0
 """How long to wait for an answer before the lease is renewed; a quarter of its length."""
@@ -37,10 +37,11 @@ class Unanswered:
 
 @dataclass(slots=True)
 class _Dialogue:
-    """One case's questions: what its samples said so far."""
+    """One case's questions: what was proposed before, and what its samples said so far."""
 
     case: Case
     wanted: int
+    before: Proposal | None = None
     samples: list[Json | None] = field(default_factory=list)
     confidence: dict[str, float] = field(default_factory=dict)
     model: str | None = None
@@ -53,11 +54,16 @@ class _Dialogue:
 
 
 class Inquiry:
-    """The questions of one batch to one endpoint."""
+    """The questions of one batch to one endpoint, in one step of the process."""
 
-    def __init__(self, ledger: Ledger, process: Process, endpoint: Endpoint, budget: Budget, batch: Batch) -> None:
+    def __init__(
+        self, ledger: Ledger, process: Process, step: AiStep, endpoint: Endpoint, budget: Budget, batch: Batch
+    ) -> None:
         self._ledger = ledger
         self._process = process
+        self._step = step
+        self._place = process.place(step.name)
+        self._answer = process.bounded(step.answer)
         self._endpoint = endpoint
         self._budget = budget
         self._batch = batch
@@ -68,9 +74,13 @@ class Inquiry:
         self._over_budget: set[str] = set()
 
     def make(self) -> Unanswered:
-        """Ask about every checked case of the batch and record proposals; return the cases that got none."""
-        cases = self._ledger.work.cases(self._batch, Status.CHECKED)
-        asked = self._record_known(cases)
+        """Ask about every case of the batch that this step is next for; record proposals, return what got none."""
+        standing = standing_before(self._ledger, self._batch, self._place)
+        before = {case.id: proposal for case, proposal in standing}
+        cases = [case for case, _ in standing]
+        asked = self._record_known(cases) if self._place == 0 else cases
+        for case in asked:
+            self._dialogues[case.id] = _Dialogue(case, self._endpoint.samples, before[case.id])
         examples = self._examples(asked)
         self._recall([question for case in asked for question in self._questions(case, examples.get(case.id, ()))])
         if self._waiting:
@@ -87,28 +97,37 @@ class Inquiry:
 
     def _record_known(self, cases: Sequence[Case]) -> list[Case]:
         """Propose what the input says exactly, for which no model is asked; return the other cases."""
-        known = {case.id: self._process.known(case.input) for case in cases}
-        exact = {case_id: values for case_id, values in known.items() if values is not None}
-        self._record([], [self._proposal(each, "rule", values, None, {}, None) for each, values in exact.items()])
-        return [case for case in cases if case.id not in exact]
+        known = [(case, self._process.known(case.input)) for case in cases]
+        last = self._process.ai_steps[-1]
+        exact = [
+            self._proposal(case, "rule", values, None, {}, None, step=last)
+            for case, values in known
+            if values is not None
+        ]
+        self._record([], exact)
+        return [case for case, values in known if values is None]
+
+    def _text(self, case: Case) -> str:
+        before = self._dialogues[case.id].before
+        return self._step.text(case.input, before.values if before else {})
 
     def _examples(self, cases: Sequence[Case]) -> dict[str, list[Example]]:
         """Choose what each case's request shows, by what was known before the case arrived.
 
         Whatever is decided or loaded meanwhile changes no request, so that its answer is found again.
         """
-        step = self._process.step
+        step = self._step
         if not step.examples or not cases:
             return {}
         moments = [case.received_at for case in cases]
-        nearest = self._ledger.examples.nearest(self._process.name, step.text, max(moments))
-        chosen = shown(step, nearest, [case.input for case in cases], moments)
+        also = from_catalogues(self._process, step)
+        nearest = self._ledger.examples.nearest(self._process.name, step.text, max(moments), also)
+        chosen = shown(self._process, step, nearest, [self._text(case) for case in cases], moments)
         return {case.id: examples for case, examples in zip(cases, chosen, strict=True)}
 
     def _questions(self, case: Case, examples: Sequence[Example]) -> list[Question]:
-        step = self._process.step
-        asked = request(self._endpoint, step.prompt_text, step.outcome, step.text(case.input), examples)
-        self._dialogues[case.id] = _Dialogue(case, self._endpoint.samples)
+        step = self._step
+        asked = request(self._endpoint, step.prompt_text, self._answer, self._text(case), examples)
         return [asked.question(case.id, step.name, sample) for sample in range(self._endpoint.samples)]
 
     def _recall(self, questions: Sequence[Question]) -> None:
@@ -159,7 +178,7 @@ class Inquiry:
         again: list[Question] = []
         for answer in answers:
             question = answer.question
-            sure = field_confidence(self._process.step.outcome, answer.text, answer.logprobs) if answer.text else None
+            sure = field_confidence(self._answer, answer.text, answer.logprobs) if answer.text else None
             call = model_call(self._endpoint, answer, sure)
             self._budget.settle(self._reserved.pop(question.key), call.cost)
             if answer.error is not Fault.UNAVAILABLE:
@@ -177,7 +196,7 @@ class Inquiry:
 
     def _hear(self, question: Question, text: str, sure: dict[str, float], model: str) -> list[Question]:
         """Judge an answer; an unsound first one is asked again, once, with what is wrong with it."""
-        judged = judge(self._process.step.outcome, text)
+        judged = judge(self._answer, text)
         if judged.values is None and question.attempt == 1:
             return [repair(question, text, judged.problem or "")]
         dialogue = self._dialogues[question.case_id]
@@ -203,29 +222,47 @@ class Inquiry:
             if values is None:
                 continue
             fields = agreement(values, dialogue.samples) or dialogue.confidence
-            confidence = overall(fields, self._process.review.required)
-            proposals.append(self._proposal(case_id, "ai", values, confidence, fields, dialogue.model))
+            sure = self._sure(fields, dialogue.before)
+            proposals.append(self._proposal(dialogue.case, "ai", values, sure, fields, dialogue.model))
         return proposals
+
+    def _sure(self, fields: dict[str, float], before: Proposal | None) -> float | None:
+        """Take the lowest confidence of the required fields that this step answers, and of the steps before."""
+        required = [name for name in self._process.review.required if name in self._answer.model_fields]
+        own = overall(fields, required)
+        if before is None:
+            return own
+        if not required:
+            return before.confidence
+        return None if own is None or before.confidence is None else min(own, before.confidence)
 
     def _proposal(
         self,
-        case_id: str,
+        case: Case,
         kind: str,
-        values: Json,
+        answer: Json,
         confidence: float | None,
         fields: dict[str, float],
         model: str | None,
+        *,
+        step: AiStep | None = None,
     ) -> Proposal:
+        """Make the proposal of an answer: with what the steps before have said, and what follows by rule."""
+        step = step or self._step
+        dialogue = self._dialogues.get(case.id)
+        before = dialogue.before if dialogue else None
         return Proposal(
-            case_id=case_id,
-            step=self._process.step.name,
+            case_id=case.id,
+            step=step.name,
+            place=self._process.place(step.name),
             kind=kind,
-            values=values,
+            values=self._process.complete(case.input, (before.values if before else {}) | answer),
             confidence=confidence,
-            field_confidence=fields,
+            field_confidence=(before.field_confidence if before else {}) | fields,
+            evidence=before.evidence if before else {},
             model=model,
             sop_version=self._process.sop_version,
-            prompt_version=self._process.prompt_version,
+            prompt_version=step.prompt_version,
         )
 
     def _record(self, calls: Sequence[ModelCall], proposals: Sequence[Proposal]) -> None:
@@ -237,3 +274,10 @@ class Inquiry:
                 # The answers are paid; who holds the cases now finds them.
                 self._ledger.work.record(self._batch, calls, [], {})
                 raise
+
+
+def standing_before(ledger: Ledger, batch: Batch, place: int) -> list[tuple[Case, Proposal | None]]:
+    """Find the batch's cases that an AI step is next for, with what the step before it has proposed."""
+    if place == 0:
+        return [(case, None) for case in ledger.work.cases(batch, Status.CHECKED)]
+    return list(ledger.work.behind(batch, place - 1))

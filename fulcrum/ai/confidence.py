@@ -83,6 +83,19 @@ def overall(confidence: dict[str, float], required: Iterable[str]) -> float | No
     return min(known) if known and len(known) == len(numbers) else None
 
 
+def carried(own: dict[str, float], required: Sequence[str], before: float | None, *, first: bool) -> float | None:
+    """Take the lowest confidence of an AI step's required fields and of the steps before it.
+
+    A later step that answers none of the required fields changes nothing. None where one of them is not known.
+    """
+    if first:
+        return overall(own, required)
+    if not required:
+        return before
+    sure = overall(own, required)
+    return None if sure is None or before is None else min(sure, before)
+
+
 def _placed(logprobs: Sequence[Any], content: bytes) -> list[Token]:
     """Place the endpoint's tokens on the answer's bytes; [] when they do not spell it."""
     try:

@@ -10,6 +10,7 @@ from typing import Self
 
 from sqlalchemy import select
 
+from fulcrum.ledger.catalogues import Catalogues
 from fulcrum.ledger.examples import Examples
 from fulcrum.ledger.intake import Intake, TakenIn
 from fulcrum.ledger.leases import Leases
@@ -37,6 +38,7 @@ class Ledger:
         self.outbox = Outbox(store)
         self.runs = Runs(store)
         self.examples = Examples(store)
+        self.catalogues = Catalogues(store)
         self.reading = Reading(store)
 
     @classmethod

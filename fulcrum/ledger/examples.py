@@ -52,7 +52,7 @@ class Examples:
         self._store = store
         self._lock = Lock()
         self._known: dict[str, dict[_Span, Known]] = {}
-        self._indexes: dict[tuple[str, Callable[[Json], str]], Nearest] = {}
+        self._indexes: dict[tuple[str, Callable[[Json, Json], str]], Nearest] = {}
 
     def load(self, process: str, items: Iterable[NewExample]) -> Loaded:
         """Store labelled records, each id once for a process; one that is known stays as it is, erased or not."""
@@ -74,10 +74,15 @@ class Examples:
         with self._lock:
             return self._read(process, before)
 
-    def nearest(self, process: str, text: Callable[[Json], str], before: datetime) -> Nearest:
-        """Give an index over the texts of what was known before a moment; the last one, while that has not changed."""
+    def nearest(
+        self, process: str, text: Callable[[Json, Json], str], before: datetime, also: Sequence[Known] = ()
+    ) -> Nearest:
+        """Give an index over the texts of what was known before a moment, and of what is known besides.
+
+        It is the last one, while that has not changed.
+        """
         with self._lock:
-            examples = self._read(process, before)
+            examples = [*self._read(process, before), *also]
             made = self._indexes.get((process, text))
             if made is None or made.examples != examples:
                 made = self._indexes[process, text] = Nearest(examples, text)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from fulcrum.cases import (
+    Approval,
     Case,
     Decision,
     Delivery,
@@ -30,14 +31,18 @@ from fulcrum.ledger.store import Store
 from fulcrum.ledger.tables import CaseRow, DecisionRow, ReviewRow
 from fulcrum.ledger.work import read_cases, read_proposals
 
+SECOND = frozenset({ReasonCode.FOUR_EYES, ReasonCode.ESCALATED})
+"""Why a review may follow on a first person's approval."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dossier:
-    """All that a reviewer needs: the review, its case, and what was proposed."""
+    """All that a reviewer needs: the review, its case, what was proposed, and what a first reviewer has approved."""
 
     review: Review
     case: Case
     proposal: Proposal | None
+    approved: Approval | None = None
 
 
 class Reviews:
@@ -61,8 +66,18 @@ class Reviews:
         case_ids = [review.case_id for review in reviews]
         with self._store.read() as tx:
             cases = {case.id: case for case in read_cases(tx, case_ids)}
-            proposals = read_proposals(tx, case_ids) | _decided_before(tx, case_ids)
-        return [Dossier(review=r, case=cases[r.case_id], proposal=proposals.get(r.case_id)) for r in reviews]
+            decided = _decided_before(tx, case_ids)
+            proposals = read_proposals(tx, case_ids) | decided
+            first = {review.id: _first_approver(tx, review) for review in reviews if review.code in SECOND}
+        return [
+            Dossier(
+                review=r,
+                case=cases[r.case_id],
+                proposal=proposals.get(r.case_id),
+                approved=_approval(first.get(r.id), decided.get(r.case_id)),
+            )
+            for r in reviews
+        ]
 
     def find(self, name: str) -> Review:
         """Find a review by its id, or the open one of a case by the case's id or the beginning of either.
@@ -107,10 +122,12 @@ class Reviews:
         deliveries: Sequence[Delivery] = (),
         escalate_to: str = "",
         business_key: str | None = None,
+        second: Routing | None = None,
         due: timedelta,
     ) -> None:
         """Record a decision with all its consequences, once.
 
+        With `second` it approves as the first of two people: nothing takes effect, and another one is asked.
         The first valid answer wins. Raises ReviewNotFound, AlreadyDecided, or IllegalTransition; then nothing changed.
         """
         now = self._store.now()
@@ -118,10 +135,12 @@ class Reviews:
             review = _lock(tx, decision.review_id)
             case = read_cases(tx, [review["case_id"]])[0]
             proposal = read_proposals(tx, [case.id]).get(case.id)
-            apply(tx, [_change(decision, review, case, business_key, now)], now=now)
+            change = _change(decision, review, case, business_key, now)
+            apply(tx, [_as_first(change) if second else change], now=now)
             _record(tx, decision, review, proposal, now)
             if decision.verdict is Verdict.ESCALATE:
-                open_reviews(tx, case.process, [_escalation(decision, review, escalate_to)], now=now, due=due)
+                second = _escalation(decision, review, escalate_to)
+            open_reviews(tx, case.process, [second] if second else [], now=now, due=due)
             post(tx, deliveries, now=now)
 
     def reopen(
@@ -214,6 +233,28 @@ def _decided_before(tx: Connection, case_ids: Sequence[str]) -> dict[str, Propos
     }
 
 
+def _first_approver(tx: Connection, review: Review) -> str | None:
+    """Name who approved a case as the first of two people; an escalation of the second review changes nothing there."""
+    query = (
+        select(ReviewRow.reason_code, DecisionRow.verdict, DecisionRow.reviewer)
+        .outerjoin(DecisionRow, DecisionRow.review_id == ReviewRow.id)
+        .where(ReviewRow.case_id == review.case_id)
+        .order_by(ReviewRow.number.desc())
+    )
+    follows = False
+    for code, verdict, reviewer in tx.execute(query):
+        if follows and verdict == Verdict.APPROVE.value:
+            return str(reviewer)
+        if code not in SECOND:
+            return None
+        follows = True
+    return None
+
+
+def _approval(reviewer: str | None, decided: Proposal | None) -> Approval | None:
+    return Approval(reviewer=reviewer, values=decided.values) if reviewer is not None and decided else None
+
+
 def _one(tx: Connection, case_id: str) -> Case:
     cases = read_cases(tx, [case_id])
     if not cases:
@@ -263,6 +304,11 @@ def _change(decision: Decision, review: RowMapping, case: Case, key: str | None,
         keep={Verdict.APPROVE: "outcome", Verdict.REPAIR: "input"}.get(verdict),
         sets=sets,
     )
+
+
+def _as_first(change: Change) -> Change:
+    """Record an approval that takes no effect before another person has approved the same."""
+    return replace(change, transition="approve_first", activity="approve first", sets={})
 
 
 def _record(tx: Connection, decision: Decision, review: RowMapping, proposal: Proposal | None, now: datetime) -> None:

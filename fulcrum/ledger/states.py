@@ -21,6 +21,7 @@ TRANSITIONS: Mapping[str, Mapping[Status, Status]] = MappingProxyType(
         "clear": {S.PROPOSED: S.CLEARED},
         "review": {S.CHECKED: S.IN_REVIEW, S.PROPOSED: S.IN_REVIEW},
         "escalate": {S.IN_REVIEW: S.IN_REVIEW},
+        "approve_first": {S.IN_REVIEW: S.IN_REVIEW},
         "approve": {S.IN_REVIEW: S.APPROVED},
         "reject": {S.IN_REVIEW: S.REJECTED},
         "deliver": {

@@ -143,13 +143,14 @@ class ModelCallRow(Base):
 
 
 class ProposalRow(Base):
-    """What a step said the outcome is, one a case, step and revision."""
+    """What a step said the outcome is, one a case, step and revision; `place` counts the steps from 0."""
 
     __tablename__ = "proposals"
 
     case_id: Mapped[str] = mapped_column(ForeignKey("cases.id"), primary_key=True)
     revision: Mapped[int] = mapped_column(primary_key=True)
     step: Mapped[str] = mapped_column(String(64), primary_key=True)
+    place: Mapped[int] = mapped_column(default=0, server_default="0")
     kind: Mapped[str] = mapped_column(String(8))
     content: Mapped[str] = mapped_column(String(64))
     confidence: Mapped[float | None]
@@ -286,3 +287,18 @@ class ExampleRow(Base):
     body: Mapped[Json | None]
     known_at: Mapped[datetime]
     loaded_at: Mapped[datetime]
+
+
+class CatalogueRow(Base):
+    """The options of a process's field from a moment on, with who set them and why; the last row holds."""
+
+    __tablename__ = "catalogues"
+
+    process: Mapped[str] = mapped_column(String(64), primary_key=True)
+    field: Mapped[str] = mapped_column(String(64), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    version: Mapped[str] = mapped_column(String(12))
+    body: Mapped[Json]
+    set_by: Mapped[str] = mapped_column(String(200))
+    reason: Mapped[str] = mapped_column(Text)
+    set_at: Mapped[datetime]

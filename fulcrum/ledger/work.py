@@ -42,6 +42,12 @@ class Work:
         with self._store.read() as tx:
             return read_proposals(tx, case_ids)
 
+    def behind(self, batch: Batch, place: int) -> list[tuple[Case, Proposal]]:
+        """Find the batch's cases that stand behind an AI step (counted from 0), with what it has proposed."""
+        cases = self.cases(batch, Status.PROPOSED)
+        proposals = self.proposals(case.id for case in cases)
+        return [(case, proposals[case.id]) for case in cases if proposals[case.id].place == place]
+
     def keys_taken(self, process: str, keys: Iterable[str]) -> dict[str, str]:
         """Say which business keys are held by a case that has its effect or will have it, and by which."""
         holding = [Status.CLEARED, Status.APPROVED, Status.DELIVERED, Status.DELIVERY_FAILED]
@@ -170,7 +176,8 @@ def read_proposals(tx: Connection, case_ids: Iterable[str]) -> dict[str, Proposa
     """Read each case's newest proposal, with its values and evidence."""
     rows: dict[str, RowMapping] = {}
     for chunk in chunked(case_ids):
-        query = select(ProposalRow).where(ProposalRow.case_id.in_(chunk)).order_by(ProposalRow.proposed_at)
+        query = select(ProposalRow).where(ProposalRow.case_id.in_(chunk))
+        query = query.order_by(ProposalRow.revision, ProposalRow.place)
         rows.update({row["case_id"]: row for row in tx.execute(query).mappings()})
     bodies = read_contents(tx, [row["content"] for row in rows.values()])
     return {case_id: _proposal(row, bodies.get(row["content"], {})) for case_id, row in rows.items()}
@@ -184,8 +191,7 @@ def case_of(row: RowMapping, case_input: Json) -> Case:
 
 
 def _proposal(row: RowMapping, body: Json) -> Proposal:
-    names = ("case_id", "step", "kind", "confidence", "field_confidence", "model", "sop_version", "prompt_version")
-    kept = {name: row[name] for name in names}
+    kept = {name: row[name] for name in PROPOSAL_COLUMNS}
     return Proposal(**kept, values=body.get("values", {}), evidence=body.get("evidence", {}))
 
 
@@ -233,8 +239,7 @@ def _propose(proposal: Proposal, owed: Owed | None, key: str | None, now: dateti
 
 
 def _proposal_row(proposal: Proposal, run_id: str, digest: str, revision: int, now: datetime) -> Json:
-    names = ("case_id", "step", "kind", "confidence", "field_confidence", "model", "sop_version", "prompt_version")
-    row = {name: getattr(proposal, name) for name in names}
+    row = {name: getattr(proposal, name) for name in PROPOSAL_COLUMNS}
     return row | {"content": digest, "revision": revision, "run_id": run_id, "proposed_at": now}
 
 
@@ -245,6 +250,10 @@ def _revisions(tx: Connection, case_ids: Sequence[str]) -> dict[str, int]:
         found.update((row.id, row.revision) for row in tx.execute(query))
     return found
 
+
+PROPOSAL_COLUMNS = (
+    "case_id", "step", "place", "kind", "confidence", "field_confidence", "model", "sop_version", "prompt_version",
+)  # fmt: skip
 
 CALL_COLUMNS = (
     "key", "case_id", "step", "sample", "attempt", "model", "error", "tokens_in", "tokens_out",

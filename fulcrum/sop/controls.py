@@ -21,7 +21,7 @@ _WHERE = {Stage.INTAKE: "Intake gate", Stage.OUTCOME: "Outcome gate"}
 
 def controls(process: Process) -> Iterator[Part]:
     """Say, step by step, what keeps it sound."""
-    places = [gate_place(process.steps, gate.stage) for gate in process.gates]
+    places = [gate_place(process.steps, gate) for gate in process.gates]
     last = len(process.steps) - 1
     for at, step in enumerate(process.steps):
         yield StepHead(at + 1, step)
@@ -32,18 +32,26 @@ def controls(process: Process) -> Iterator[Part]:
                 yield from _gate(gate)
 
 
-def gate_place(steps: Sequence[Step], stage: Stage) -> int:
-    """Find the step that a gate belongs to: the rule beside the first AI step, before or after; else the AI step."""
-    asked = next((i for i, step in enumerate(steps) if step.kind is StepKind.AI), 0)
-    around = range(asked - 1, -1, -1) if stage is Stage.INTAKE else range(asked + 1, len(steps))
-    return next((i for i in around if steps[i].kind is StepKind.RULE), asked)
+def gate_place(steps: Sequence[Step], gate: Gate) -> int:
+    """Find the step that a gate belongs to: the rule beside its AI step, before or after; else the AI step.
+
+    An intake gate stands before the first AI step, an outcome gate behind the one that it names, else the last.
+    """
+    asked = [i for i, step in enumerate(steps) if step.kind is StepKind.AI] or [0]
+    named = [i for i in asked if steps[i].name == gate.after]
+    if gate.stage is Stage.INTAKE:
+        at, around = asked[0], range(asked[0] - 1, -1, -1)
+    else:
+        at = named[0] if named else asked[-1]
+        around = range(at + 1, next((i for i in asked if i > at), len(steps)))
+    return next((i for i in around if steps[i].kind is StepKind.RULE), at)
 
 
 def _facts(process: Process, step: Step, *, first: bool, last: bool) -> Iterator[tuple[str, str]]:
     if first:
         yield "Taken in once", "a case that was seen before is counted, not repeated"
     if step.kind is StepKind.AI:
-        yield from _ai(process)
+        yield from _ai(process, step)
     if step.kind is StepKind.HUMAN:
         yield from _review(process)
     if last:
@@ -51,9 +59,9 @@ def _facts(process: Process, step: Step, *, first: bool, last: bool) -> Iterator
         yield "Not twice", "what would be booked a second time under the same business key is refused"
 
 
-def _ai(process: Process) -> Iterator[tuple[str, str]]:
-    step = process.step
-    yield "Model", f"model-endpoint/{process.model}; the prompt is {step.prompt.name}, version {process.prompt_version}"
+def _ai(process: Process, said: Step) -> Iterator[tuple[str, str]]:
+    step = next((each for each in process.ai_steps if each.name == said.name), process.ai_steps[0])
+    yield "Model", f"model-endpoint/{process.model}; the prompt is {step.prompt.name}, version {step.prompt_version}"
     if process.known is not Process.known:
         yield "No model", "is asked where the input itself says the outcome exactly"
     if step.examples:
@@ -76,6 +84,8 @@ def _review(process: Process) -> Iterator[tuple[str, str]]:
     )
     yield "Sure means", f"{share(policy.threshold)} or more in each of: {listed(map(spoken, policy.required))}"
     yield "Audit", f"{share(policy.audit_share)} of what needs no person is reviewed all the same, the proposal hidden"
+    if policy.four_eyes is not None:
+        yield "Four eyes", "what the rule names needs two different people who approve the same"
     yield "Escalated", f"to the owner's queue {process.owner.queue}"
     yield "On record", "what was proposed, what was changed, by whom, when, under which versions"
 

@@ -93,6 +93,8 @@ def _intents(process: Process) -> Part:
 def _in_and_out(process: Process) -> Iterator[Part]:
     yield field_table(f"What comes in: {called(process.case)}", process.case, process.personal)
     yield field_table(f"What goes out: {called(process.outcome)}", process.outcome, process.personal)
+    for catalogue in process.catalogues:
+        yield Paragraph(f"Options of {spoken(catalogue.field)}: {listed(map(spoken, catalogue.names))}.")
     booked = listed(map(spoken, process.posting_model.model_fields))
     yield Paragraph(f"Delivered to {listed(process.targets)} as {called(process.posting_model)}: {booked}.")
 
@@ -162,7 +164,8 @@ def _data(process: Process) -> Part:
 def _history(process: Process, history: History) -> Iterator[Part]:
     yield Facts((
         ("Procedure", f"{process.sop_version}, of the code and texts in its folder"),
-        ("Prompt", f"{process.prompt_version}, {process.step.prompt.name}"),
+        *((f"Prompt of {step.name}", f"{step.prompt_version}, {step.prompt.name}") for step in process.ai_steps),
+        *((f"Options of {spoken(c.field)}", f"{c.version}, {len(c.options)} of them") for c in process.catalogues),
     ))  # fmt: skip
     if history.changes:
         rows = tuple((change.day, change.author, change.subject, change.commit) for change in history.changes)

@@ -90,7 +90,7 @@ def test_people_are_told_the_same(fulcrum: Command, write: Callable[..., Path]) 
     assert "0 examples" in fulcrum("examples", "list", PROCESS).words
     told = fulcrum("examples", "load", PROCESS, write([bill("a"), bill("b")]))
     assert "2 examples are new, 0 were known before." in told.words
-    assert "The step extract shows no examples (examples=0)" in told.words
+    assert "No AI step of it is shown examples (examples=0)" in told.words
     again = fulcrum("examples", "load", PROCESS, write([bill("a", "receipt")]))
     assert "1 of these now say otherwise, the first: a." in again.words
     listed = fulcrum("examples", "list", PROCESS)
@@ -105,7 +105,10 @@ def test_people_are_told_the_same(fulcrum: Command, write: Callable[..., Path]) 
         ([bill("a", known_at="2026-11-02T09:00:00")], "line 1 is no record with id, text and truth"),
         ([bill("a", known_at=5)], "line 1 is no record with id, text and truth"),
         ([bill("a", known_at="0001-01-01T00:00:00+14:00")], "line 1 is no record with id, text and truth"),
-        ([bill("a"), {"id": "b", "text": "x", "truth": {"label": "y"}}], "record b has none of the fields that step"),
+        (
+            [bill("a"), {"id": "b", "text": "x", "truth": {"label": "y"}}],
+            "record b has none of the fields that the AI is asked for",
+        ),
         ([bill("a" * 501)], "is longer than 500 characters"),
     ],
 )
@@ -141,8 +144,8 @@ def test_measuring_shows_what_is_loaded(
     fulcrum: Command, write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`evaluate` gives a step that shows examples those of the ledger; with them it answers what it could not."""
-    process = replace(INVOICE_INTAKE, step=replace(INVOICE_INTAKE.step, examples=5))
-    monkeypatch.setattr("deployments.cli.evaluating.find", lambda _name: process)
+    process = replace(INVOICE_INTAKE, ai_steps=(replace(INVOICE_INTAKE.ai_steps[0], examples=5),))
+    monkeypatch.setattr("deployments.cli.opening.find", lambda _name: process)
     texts = {"invoice": "zorp glim", "receipt": "quib nask", "credit_note": "wuz fenn"}
     known = [
         {"id": f"{kind}{n}", "text": f"{text} {n}", "truth": {"document_kind": kind}}

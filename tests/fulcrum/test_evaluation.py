@@ -80,7 +80,7 @@ def test_every_text_is_the_same_as_itself(text: str) -> None:
 
 
 def prediction(outcome: dict[str, Any] | None, **truth: Any) -> Prediction:
-    return Prediction(Record("r", {}, truth), samples=[outcome])
+    return Prediction(Record("r", {}, truth), outcome)
 
 
 def test_accuracy_is_over_all_records_that_have_the_fields_truth() -> None:

@@ -33,7 +33,7 @@ def at(minutes: float) -> datetime:
     return START + timedelta(minutes=minutes)
 
 
-def text_of(case_input: Json) -> str:
+def text_of(case_input: Json, _values: Json | None = None) -> str:
     return str(case_input["text"])
 
 
@@ -179,27 +179,27 @@ def test_neighbours_vote_by_squared_similarity(
 
 def test_a_request_shows_the_nearest_last_and_only_what_is_asked_for() -> None:
     """Next to the text it counts most; other values, and examples without any that count, are left out."""
-    step = replace(INVOICE_INTAKE.step, examples=2)
+    step = replace(INVOICE_INTAKE.ai_steps[0], examples=2)
     right = {"currency": "EUR", "supplier_name": "Acme", "label": "x"}
     examples = [replace(example, values=right) for example in known("acme invoice", "acme invoice of may", "bill")]
     nearest = Nearest(examples, step.text)
-    (chosen,) = shown(step, nearest, [{"text": "invoice by acme of may"}], [LATER])
+    (chosen,) = shown(INVOICE_INTAKE, step, nearest, ["invoice by acme of may"], [LATER])
     assert [example.text for example in chosen] == ["acme invoice", "acme invoice of may"]
     assert [list(example.values.items()) for example in chosen] == [
         [("supplier_name", "Acme"), ("currency", "EUR")]
     ] * 2
     nothing = Nearest([replace(example, values={"label": "x"}) for example in examples], step.text)
-    assert shown(step, nothing, [{"text": "acme"}], [LATER]) == [[]]
+    assert shown(INVOICE_INTAKE, step, nothing, ["acme"], [LATER]) == [[]]
 
 
 def test_a_record_is_not_shown_as_its_own_example() -> None:
     """When a record is measured that is also an example, the next nearest take its place."""
-    step = replace(INVOICE_INTAKE.step, examples=2)
+    step = replace(INVOICE_INTAKE.ai_steps[0], examples=2)
     examples = [
         replace(one, values={"currency": "EUR"}) for one in known("acme bill", "acme bill two", "acme bill three")
     ]
-    inputs = [{"text": "acme bill"}, {"text": "acme bill"}]
-    own, other = shown(step, Nearest(examples, step.text), inputs, [LATER] * 2, but=["acme bill", "another"])
+    nearest = Nearest(examples, step.text)
+    own, other = shown(INVOICE_INTAKE, step, nearest, ["acme bill"] * 2, [LATER] * 2, but=["acme bill", "another"])
     assert {example.text for example in own} == {"acme bill two", "acme bill three"}
     assert len(other) == 2
     assert other[-1].text == "acme bill"

@@ -134,13 +134,15 @@ def test_each_gate_stands_at_its_step() -> None:
 
 def test_examples_are_told_where_there_are_any() -> None:
     """A step that is shown decided cases says how many."""
-    assert "nearest decided cases" not in text_of(page(document(replace(INVOICE_INTAKE, step=shown_examples(0)))))
-    assert "up to 20 of the nearest" in text_of(page(document(replace(INVOICE_INTAKE, step=shown_examples(20)))))
+    assert "nearest decided cases" not in text_of(
+        page(document(replace(INVOICE_INTAKE, ai_steps=(shown_examples(0),))))
+    )
+    assert "up to 20 of the nearest" in text_of(page(document(replace(INVOICE_INTAKE, ai_steps=(shown_examples(20),)))))
 
 
 def shown_examples(count: int) -> AiStep:
     """Give the step of invoice intake with so many examples."""
-    return replace(INVOICE_INTAKE.step, examples=count)
+    return replace(INVOICE_INTAKE.ai_steps[0], examples=count)
 
 
 @pytest.mark.parametrize(
@@ -156,8 +158,9 @@ def shown_examples(count: int) -> AiStep:
 def test_a_gate_belongs_to_the_rule_beside_the_ai_step(kinds: str, before: int, after: int) -> None:
     """Where there is no such rule, to the AI step itself; so no gate is left out."""
     steps = [Step(name=kind, kind=StepKind(kind), what="") for kind in kinds.split()]
-    assert gate_place(steps, Stage.INTAKE) == before
-    assert gate_place(steps, Stage.OUTCOME) == after
+    intake, outcome = (replace(INVOICE_INTAKE.gates[0], stage=stage) for stage in (Stage.INTAKE, Stage.OUTCOME))
+    assert gate_place(steps, intake) == before
+    assert gate_place(steps, outcome) == after
 
 
 # Fields

@@ -120,7 +120,7 @@ def model(model_process: Model) -> Iterator[Model]:
 
 
 def ask(office: Office, batch: Batch, endpoint: Endpoint, budget: Budget = NO_LIMIT) -> Unanswered:
-    return Inquiry(office.ledger, office.process, endpoint, budget, batch).make()
+    return Inquiry(office.ledger, office.process, office.process.ai_steps[0], endpoint, budget, batch).make()
 
 
 def again(office: Office, batch: Batch) -> Batch:
@@ -450,7 +450,7 @@ from flows.invoice_intake.process import INVOICE_INTAKE
 with Ledger.open(sys.argv[1]) as ledger:
     batch = ledger.leases.claim(INVOICE_INTAKE.name, sys.argv[2])
     endpoint = Endpoint.model_validate_json(sys.argv[3])
-    Inquiry(ledger, INVOICE_INTAKE, endpoint, Budget(None), batch).make()
+    Inquiry(ledger, INVOICE_INTAKE, INVOICE_INTAKE.ai_steps[0], endpoint, Budget(None), batch).make()
 """
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from starlette.responses import JSONResponse, Response
 
-from flows.invoice_intake.process import INVOICE_INTAKE
+from flows.invoice_intake.process import EXTRACT, INVOICE_INTAKE
 from fulcrum.ai import line
 from fulcrum.ai.ask import Inquiry, Unanswered
 from fulcrum.ai.budget import Budget
@@ -38,7 +38,7 @@ ANSWER = json.dumps(invoice())
 
 
 def showing(examples: int) -> Process:
-    return replace(INVOICE_INTAKE, step=replace(INVOICE_INTAKE.step, examples=examples))
+    return replace(INVOICE_INTAKE, ai_steps=(replace(EXTRACT, examples=examples),))
 
 
 @dataclass
@@ -115,7 +115,7 @@ def approve(office: Office, supplier: str) -> None:
 
 
 def ask(office: Office, batch: Batch, endpoint: Endpoint) -> Unanswered:
-    return Inquiry(office.ledger, office.process, endpoint, Budget(None), batch).make()
+    return Inquiry(office.ledger, office.process, office.process.ai_steps[0], endpoint, Budget(None), batch).make()
 
 
 def test_a_request_shows_the_nearest_examples(office: Office, model: Model) -> None:
@@ -179,13 +179,13 @@ from fulcrum.ai.ask import Inquiry
 from fulcrum.ai.budget import Budget
 from fulcrum.ai.endpoint import Endpoint
 from fulcrum.ledger import Ledger
-from flows.invoice_intake.process import INVOICE_INTAKE
+from flows.invoice_intake.process import EXTRACT, INVOICE_INTAKE
 
-process = replace(INVOICE_INTAKE, step=replace(INVOICE_INTAKE.step, examples=4))
+process = replace(INVOICE_INTAKE, ai_steps=(replace(EXTRACT, examples=4),))
 with Ledger.open(sys.argv[1]) as ledger:
     batch = ledger.leases.claim(process.name, sys.argv[2])
     endpoint = Endpoint.model_validate_json(sys.argv[3])
-    Inquiry(ledger, process, endpoint, Budget(None), batch).make()
+    Inquiry(ledger, process, process.ai_steps[0], endpoint, Budget(None), batch).make()
 """
 
 WORDS = ("pumps", "paper", "coffee", "freight", "phones", "power")

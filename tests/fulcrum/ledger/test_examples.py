@@ -27,7 +27,7 @@ def record(name: str, label: str = "x", **more: Any) -> NewExample:
     return NewExample(id=name, input={"id": name, "text": f"text of {name}"}, values={"label": label}, **more)
 
 
-def text_of(case_input: Json) -> str:
+def text_of(case_input: Json, _values: Json) -> str:
     return str(case_input["text"])
 
 

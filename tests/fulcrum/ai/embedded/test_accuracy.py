@@ -12,7 +12,7 @@ import pytest
 
 from flows.invoice_intake import process as intake
 from flows.invoice_intake.documents import Invoice
-from flows.invoice_intake.process import INVOICE_INTAKE
+from flows.invoice_intake.process import EXTRACT, INVOICE_INTAKE
 from fulcrum.ai.embedded.fill import fill
 from fulcrum.ai.embedded.names import plain
 from fulcrum.ai.embedded.reading import read_question
@@ -29,8 +29,8 @@ COUNTED = ("supplier_name", "issued_on", "total")
 
 def _answered(text: str) -> Branch:
     """Read a text as the product has it read: its prompt, its request, its schema."""
-    asked = request(Endpoint(name="default"), INVOICE_INTAKE.step.prompt_text, Invoice, text)
-    question = read_question(asked.question("1", INVOICE_INTAKE.step.name).body)
+    asked = request(Endpoint(name="default"), EXTRACT.prompt_text, Invoice, text)
+    question = read_question(asked.question("1", EXTRACT.name).body)
     filled = fill(read_schema(question.schema), question.document, question.examples)
     assert isinstance(filled, Branch)
     return filled
