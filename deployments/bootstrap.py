@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from inspect import isabstract
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from deployments.declared import apply, declared
+from deployments.desk import TICKETS
+from deployments.desk.secret import secret_of
 from fulcrum.settings import Settings
 from fulcrum.settings import settings as read_settings
 
 if TYPE_CHECKING:
     from prefect.blocks.core import Block
     from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.objects import BlockDocument
+
+    from blocks import WebhookTarget
 
 POOLS = {
     "fulcrum": "The processes: runs that take cases in and work them off.",
     "reviews": "Answered reviews: short runs that a person waits for.",
 }
+
+
+_TARGET_NAME = re.compile(r"[a-z][a-z0-9-]{0,47}")
+"""The names of targets that a default is made for: what a block, a table and a folder may all be called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +45,15 @@ class Change:
     done: str
 
 
-def bootstrap(url: str, settings: Settings | None = None, *, file: Path | None = None) -> list[Change]:
+def bootstrap(
+    url: str, settings: Settings | None = None, *, file: Path | None = None, desk: str | None = None
+) -> list[Change]:
     """Bring the ledger, and the server at an API URL, up to this release; return what was changed.
 
     The second time nothing is. What an operator made of a default block or a work pool is left as it is. The caller
-    has pointed Prefect at the URL. `file` is the prefect.yaml to apply, the project's unless given. Raises StackError
-    when it is missing or not sound, LedgerUnavailable when the ledger cannot be reached.
+    has pointed Prefect at the URL. `file` is the prefect.yaml to apply, the project's unless given. `desk` is the
+    address of the sample help desk that runs here, such as http://127.0.0.1:4280; without one no webhook target is
+    made. Raises StackError when `file` is missing or not sound, LedgerUnavailable when the ledger cannot be reached.
     """
     from prefect.client.orchestration import get_client  # noqa: PLC0415 - Prefect takes seconds to import
     from prefect.settings import temporary_settings  # noqa: PLC0415 - the same
@@ -46,8 +61,10 @@ def bootstrap(url: str, settings: Settings | None = None, *, file: Path | None =
     chosen = settings or read_settings()
     changes = list(_ledger(chosen))
     with temporary_settings({"api.url": url}), get_client(sync_client=True) as client:
-        for step in (_block_types(client), _default_blocks(client, chosen), _pools(client), _deployments(client, file)):
-            changes.extend(step)
+        changes.extend(_block_types(client))
+        changes.extend(_default_blocks(client, chosen, desk))
+        changes.extend(_pools(client))
+        changes.extend(_deployments(client, file))
     return changes
 
 
@@ -82,28 +99,101 @@ def _blocks() -> list[type[Block]]:
     return [block for block in found if not isabstract(block)]
 
 
-def _default_blocks(client: SyncPrefectClient, settings: Settings) -> Iterator[Change]:
-    """Create what the shipped processes name and nobody has configured yet."""
+def _default_blocks(client: SyncPrefectClient, settings: Settings, desk: str | None) -> Iterator[Change]:
+    """Create what the processes name and nobody has configured yet, and keep the sample help desk's address current."""
     from prefect.exceptions import ObjectNotFound  # noqa: PLC0415 - see above
 
-    for reference, make in _defaults(settings).items():
+    from blocks import WebhookTarget  # noqa: PLC0415 - imports prefect
+
+    for reference, block in _defaults(settings, desk).items():
         slug, _, name = reference.partition("/")
         try:
-            client.read_block_document_by_name(name, slug)
+            document = client.read_block_document_by_name(name, slug)
         except ObjectNotFound:
-            make().save(name)
+            block.save(name)
             yield Change("block", reference, "created")
+        else:
+            if isinstance(block, WebhookTarget) and _follow(client, document, block):
+                yield Change("block", reference, "updated")
 
 
-def _defaults(settings: Settings) -> dict[str, Callable[[], Block]]:
-    from blocks import CaseLedger, ModelEndpoint, SqlTarget  # noqa: PLC0415 - imports prefect
+def _defaults(settings: Settings, desk: str | None) -> dict[str, Block]:
+    from blocks import CaseLedger, ModelEndpoint  # noqa: PLC0415 - imports prefect
 
-    erp = SecretStr(f"sqlite:///{settings.home / 'erp.db'}")
-    return {
-        "model-endpoint/default": ModelEndpoint,
-        "case-ledger/default": CaseLedger,
-        "sql-target/erp-postings": lambda: SqlTarget(url=erp, table="erp_postings"),
-    }
+    found: dict[str, Block] = {"model-endpoint/default": ModelEndpoint(), "case-ledger/default": CaseLedger()}
+    for reference in _targets():
+        block = _target(reference, settings, desk)
+        if block is not None:
+            found[reference] = block
+    return found
+
+
+def _targets() -> Iterator[str]:
+    """Name the targets of every process whose definition can be read; another's are left out, not the rest."""
+    from flows import registry  # noqa: PLC0415 - a definition imports what its process needs
+
+    for name in registry.names():
+        try:
+            targets = registry.process(name).targets
+        except Exception:  # noqa: BLE001, S112 - whatever a definition raises; its deployment or its readiness says it
+            continue
+        yield from targets
+
+
+def _target(reference: str, settings: Settings, desk: str | None) -> Block | None:
+    """Make the default of a target by its type: in the home, or at the sample help desk; None where there is none."""
+    from blocks import FolderTarget, SqlTarget  # noqa: PLC0415 - imports prefect
+
+    slug, _, name = reference.partition("/")
+    if not _TARGET_NAME.fullmatch(name):
+        return None
+    if slug == "sql-target":
+        return SqlTarget(url=SecretStr(f"sqlite:///{settings.home / 'erp.db'}"), table=name.replace("-", "_"))
+    if slug == "folder-target":
+        return FolderTarget(folder=settings.home / "outbox" / name)
+    if slug == "webhook-target" and desk is not None:
+        return _at_desk(desk, settings)
+    return None
+
+
+def _at_desk(desk: str, settings: Settings) -> WebhookTarget:
+    from blocks import WebhookTarget  # noqa: PLC0415 - imports prefect
+
+    url = f"{desk}{TICKETS}"
+    return WebhookTarget(url=url, status_url=url, secret=SecretStr(secret_of(settings.home)))
+
+
+def _follow(client: SyncPrefectClient, document: BlockDocument, current: WebhookTarget) -> bool:
+    """Point a block that is at the home's sample help desk to where that is now; tell whether it had to be changed.
+
+    Any other block is an operator's.
+    """
+    from prefect.client.schemas.actions import BlockDocumentUpdate  # noqa: PLC0415 - see above
+
+    data = document.data
+    if not _samples(data, current):
+        return False
+    moved = {name: current.url for name in ("url", "status_url") if _is_desk(data.get(name))}
+    if all(data[name] == url for name, url in moved.items()):
+        return False
+    client.update_block_document(document.id, BlockDocumentUpdate(data=moved))
+    return True
+
+
+def _samples(data: Mapping[str, Any], current: WebhookTarget) -> bool:
+    """Tell whether a block is at the home's own sample help desk, wherever that was when the block was made."""
+    own = current.secret is not None and data.get("secret") == current.secret.get_secret_value()
+    return own and _is_desk(data.get("url"))
+
+
+def _is_desk(url: object) -> bool:
+    """Tell whether an address is one that a sample help desk may have."""
+    from fulcrum.targets.receiver import is_loopback  # noqa: PLC0415 - httpx
+
+    with suppress(ValueError):
+        parsed = urlsplit(str(url))
+        return parsed.scheme == "http" and parsed.path == TICKETS and is_loopback(parsed.hostname or "")
+    return False
 
 
 def _pools(client: SyncPrefectClient) -> Iterator[Change]:

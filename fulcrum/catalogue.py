@@ -48,10 +48,14 @@ class Option:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The options of the field that it is named for, in order."""
+    """The options of the field that it is named for, in order.
+
+    `follows` names further fields whose values the options give: those fields take these values alone.
+    """
 
     field: str
     options: tuple[Option, ...]
+    follows: tuple[str, ...] = ()
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -74,7 +78,14 @@ class Catalogue:
 
     def to_json(self) -> Json:
         """Give the catalogue as its file says it."""
-        return {"field": self.field, "options": [option.to_json() for option in self.options]}
+        told: Json = {"field": self.field} | ({"follows": list(self.follows)} if self.follows else {})
+        return told | {"options": [option.to_json() for option in self.options]}
+
+    def choices(self) -> dict[str, tuple[str, ...]]:
+        """Give what each field may hold that the catalogue decides: its own, and those that follow from it."""
+        said = {name: [option.facts.get(name) for option in self.options] for name in self.follows}
+        follow = {name: tuple(dict.fromkeys(v for v in values if isinstance(v, str))) for name, values in said.items()}
+        return {self.field: self.names} | {name: values for name, values in follow.items() if values}
 
     @cached_property
     def _by_name(self) -> dict[str, Option]:
@@ -113,7 +124,10 @@ def catalogue_of(said: Any, *, where: str) -> Catalogue:
         _refuse(where, f"it names {repeated[0]} twice")
     if not options:
         _refuse(where, "it has no options")
-    return Catalogue(said["field"], options)
+    follows = said.get("follows") or []
+    if not isinstance(follows, list) or not all(isinstance(name, str) for name in follows):
+        _refuse(where, "its `follows` is no list of names")
+    return Catalogue(said["field"], options, tuple(follows))
 
 
 def from_labels(
@@ -132,12 +146,13 @@ def from_labels(
     options = [kept.get(name) or Option(name=name, facts=dict(facts)) for name in named]
     rest = kept.get(NONE_OF_THESE) or Option(name=NONE_OF_THESE, facts=dict(facts))
     last = Option(name=NONE_OF_THESE, aliases=aliases, facts=rest.facts, examples=rest.examples)
-    return Catalogue(field, (*options, last))
+    return Catalogue(field, (*options, last), before.follows if before else ())
 
 
 def bounded(model: type[BaseModel], catalogues: Catalogues) -> type[BaseModel]:
-    """Let each field that a catalogue is named for take its options alone; another model is given back as it is."""
-    chosen = tuple((name, catalogues[name].names) for name in model.model_fields if name in catalogues)
+    """Let each field that a catalogue decides take its options alone; another model is given back as it is."""
+    choices = {name: given for one in catalogues.values() for name, given in one.choices().items()}
+    chosen = tuple((name, choices[name]) for name in model.model_fields if name in choices)
     return _bounded(model, chosen) if chosen else model
 
 

@@ -56,6 +56,23 @@ class UnknownProcess(FulcrumError):
     exit_code = 2
 
 
+class NameUnusable(FulcrumError):
+    """{name} cannot be the name of a process: {problem}. Nothing was written; choose another name."""
+
+    exit_code = 2
+
+
+class ScaffoldRefused(FulcrumError):
+    """Process {name} cannot be made here: {problem}. Nothing was written. Choose another name, or work in a checkout
+    whose prefect.yaml ends with its deployments."""
+
+    exit_code = 2
+
+
+class ScaffoldFailed(FulcrumError):
+    """Process {name} could not be made: {file} cannot be written ({reason}). What was written has been removed."""
+
+
 class DefinitionError(FulcrumError):
     """The definition of process {process} is not sound: {field} {problem}. Mend it in its process.py."""
 

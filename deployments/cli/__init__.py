@@ -14,6 +14,7 @@ app = App(
 )
 app.command("deployments.cli.running:run", name="run", help="Run a process in the foreground over a source.")
 app.command("deployments.cli.running:demo", name="demo", help="Run the sample process on a local stack, from nothing.")
+app.command("deployments.cli.scaffolding:new", name="new", help="Make a new process, which runs at once in shadow.")
 app.command("deployments.cli.stack:up", name="up", help="Keep the local stack running: server, UI and workers.")
 app.command("deployments.cli.cases:cases", name="cases", help="List a process's cases.")
 app.command("deployments.cli.cases:case", name="case", help="Show one case's whole history.")
@@ -38,6 +39,12 @@ examples = App(name="examples", help="Load or count the examples that an AI step
 examples.command("deployments.cli.examples:load", name="load", help="Load labelled records as examples.")
 examples.command("deployments.cli.examples:listed", name="list", help="Count the examples by label.")
 app.command(examples)
+
+catalogue = App(name="catalogue", help="Show or change the options that a process chooses among.")
+catalogue.command("deployments.cli.catalogues:show", name="show", help="Show the options in force.")
+catalogue.command("deployments.cli.catalogues:take", name="import", help="Put other options in force.")
+catalogue.command("deployments.cli.catalogues:export", name="export", help="Write the options to a file.")
+app.command(catalogue)
 
 model = App(name="model", help="Serve the embedded model, or check an endpoint.")
 model.command("deployments.cli.models:serve", name="serve", help="Serve the embedded model to other tools.")

@@ -25,8 +25,10 @@ _LOG_LIMIT = 5_000_000
 
 
 class Child(ABC):
-    """A Prefect process that lives no longer than this one."""
+    """A process of the stack that lives no longer than this one."""
 
+    module: ClassVar[str] = "prefect"
+    """The module that it runs, as `python -m` does."""
     orphaned: ClassVar[signal.Signals] = signal.SIGTERM
     """What the kernel sends it when this process dies without stopping it."""
     patience: ClassVar[float] = 10.0
@@ -41,7 +43,11 @@ class Child(ABC):
 
     @abstractmethod
     def arguments(self) -> Sequence[str]:
-        """Give the arguments of the `prefect` command that it runs."""
+        """Give the arguments of the module that it runs."""
+
+    def environment(self) -> dict[str, str]:
+        """Make the whole environment that it runs in: Prefect's, pointed at the stack's server."""
+        return child_environment(self._settings, self.url)
 
     @property
     def pid(self) -> int:
@@ -57,10 +63,9 @@ class Child(ABC):
 
     def start(self) -> None:
         """Start it and return at once."""
-        environment = child_environment(self._settings, self.url)
         tether = [sys.executable, "-I", "-S", str(_TETHER), str(os.getpid()), str(int(self.orphaned))]
-        command = [*tether, sys.executable, "-m", "prefect", *self.arguments()]
-        self._process = _spawn(command, environment, self.log)
+        command = [*tether, sys.executable, "-m", self.module, *self.arguments()]
+        self._process = _spawn(command, self.environment(), self.log)
 
     def stop(self) -> None:
         """Ask what it started to end, then itself, and kill what is left after a while. Safe at any time."""

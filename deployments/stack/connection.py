@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import IO
 
+from deployments.stack.desk import Desk
 from deployments.stack.environment import QUIET, applied, client_variables, stack_variables
 from deployments.stack.processes import ProcessId, free_port
 from deployments.stack.record import Home, Record
@@ -54,24 +55,27 @@ def running(settings: Settings | None = None) -> Record | None:
     return Home((settings or read_settings()).home).read()
 
 
-def record_of(server: Server, *, lasting: bool) -> Record:
-    """Describe a server that this process started."""
+def record_of(server: Server, *, lasting: bool, desk: str | None) -> Record:
+    """Describe a server that this process started, with the address of the help desk beside it."""
     process = ProcessId.of(server.pid)
-    return Record(server.url, server.port, process.pid, process.started, owner=os.getpid(), lasting=lasting)
+    return Record(server.url, server.port, process.pid, process.started, os.getpid(), lasting, desk)
 
 
 def _start(settings: Settings, home: Home, stack: ExitStack, user: IO[bytes], say: Callable[[str], None]) -> Record:
-    """Start and bootstrap a temporary server, to be stopped when the stack of contexts closes."""
-    server = Server(settings, free_port(settings.port))
+    """Start and bootstrap a temporary server with a help desk, to be stopped when the stack of contexts closes."""
+    server, desk = Server(settings, free_port(settings.port)), Desk(settings)
     say("Starting a Prefect server for this run")
+    stack.callback(desk.stop)  # after the server, which others may use for longer
     stack.callback(_stop, home, server, user, say)
     server.start()
+    desk.start()
     with applied({**stack_variables(settings, server.url), **QUIET}):
         from deployments.bootstrap import bootstrap  # noqa: PLC0415 - imports prefect, while the server starts
 
         server.wait()
-        bootstrap(server.url, settings)
-    record = record_of(server, lasting=False)
+        address = desk.opened(say)
+        bootstrap(server.url, settings, desk=address)
+    record = record_of(server, lasting=False, desk=address)
     home.write(record)
     return record
 

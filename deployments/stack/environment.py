@@ -79,13 +79,22 @@ def stack_variables(settings: Settings, url: str) -> dict[str, str | None]:
 
 
 def child_environment(settings: Settings, url: str) -> dict[str, str]:
-    """Make the whole environment of a child process: the user's, the stack's, this Python first on its paths."""
+    """Make the whole environment of a Prefect process: the user's, the stack's, this Python first on its paths."""
+    return _child(stack_variables(settings, url))
+
+
+def plain_environment() -> dict[str, str]:
+    """Make the whole environment of a child process that knows nothing of Prefect."""
+    return _child({})
+
+
+def _child(variables: Variables) -> dict[str, str]:
     paths = {
         "PATH": _first(str(Path(sys.executable).parent), os.environ.get("PATH")),
         "PYTHONPATH": _first(str(project_root()), os.environ.get("PYTHONPATH")),
         "PYTHONUNBUFFERED": "1",
     }
-    merged = {**os.environ, **stack_variables(settings, url), **paths}
+    merged = {**os.environ, **variables, **paths}
     return {name: value for name, value in merged.items() if value is not None}
 
 

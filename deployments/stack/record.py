@@ -31,6 +31,8 @@ class Record:
     """The process id of the command that started it and will stop it."""
     lasting: bool
     """True for `up`, False for a server that ends with the command that needed one."""
+    desk: str | None = None
+    """The address of the sample help desk beside it; None when none runs."""
 
     @property
     def server(self) -> ProcessId:

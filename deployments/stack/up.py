@@ -1,4 +1,4 @@
-"""The stack in the foreground: server and workers, watched and started again, until the terminal says stop."""
+"""The stack in the foreground: server, desk and workers, watched and started again, until the terminal says stop."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
 
+from deployments.stack.child import Child
 from deployments.stack.connection import record_of
+from deployments.stack.desk import Desk
 from deployments.stack.environment import QUIET, applied, stack_variables
 from deployments.stack.processes import free_port
 from deployments.stack.record import Home
@@ -31,19 +33,23 @@ def up(settings: Settings | None = None, *, say: Say = print) -> None:
     chosen = settings or read_settings()
     home = Home(chosen.home)
     with _until_signalled(say), ExitStack() as stack:
-        server = _own_server(chosen, home, stack, say)
-        if server is None:
+        own = _own_server(chosen, home, stack, say)
+        if own is None:
             return
+        server, desk = own
         started = workers(chosen, server.url)
         for worker in started:
             stack.callback(worker.stop)
             worker.start()
-        _introduce(chosen, server, started, say)
-        _watch(home, server, started, say)
+        _introduce(chosen, server, desk, started, say)
+        _watch(home, server, desk, started, say)
 
 
-def _own_server(settings: Settings, home: Home, stack: ExitStack, say: Say) -> Server | None:
-    """Start and bootstrap the home's server; None when another `up` has one. Waits while a run has a temporary one."""
+def _own_server(settings: Settings, home: Home, stack: ExitStack, say: Say) -> tuple[Server, Desk | None] | None:
+    """Start and bootstrap the home's server, and its help desk where that starts; None when another `up` has one.
+
+    Waits while a run has a temporary one.
+    """
     waited = False
     while True:
         with home.deciding():
@@ -59,28 +65,33 @@ def _own_server(settings: Settings, home: Home, stack: ExitStack, say: Say) -> S
         time.sleep(LOOK)
 
 
-def _start(settings: Settings, home: Home, stack: ExitStack, say: Say) -> Server:
-    server = Server(settings, settings.port or free_port(0))
+def _start(settings: Settings, home: Home, stack: ExitStack, say: Say) -> tuple[Server, Desk | None]:
+    server, desk = Server(settings, settings.port or free_port(0)), Desk(settings)
     say("Starting the Prefect server")
     stack.callback(home.clear)
     stack.callback(server.stop)
     server.start()
+    stack.callback(desk.stop)
+    desk.start()
     stack.enter_context(applied({**stack_variables(settings, server.url), **QUIET}))
     from deployments.bootstrap import bootstrap  # noqa: PLC0415 - imports prefect, while the server starts
 
     server.wait()
-    for change in bootstrap(server.url, settings):
+    address = desk.opened(say)
+    for change in bootstrap(server.url, settings, desk=address):
         say(f"  {change.done} {change.kind} {change.name}")
-    home.write(record_of(server, lasting=True))
-    return server
+    home.write(record_of(server, lasting=True, desk=address))
+    return server, desk if address else None
 
 
-def _introduce(settings: Settings, server: Server, started: list[Worker], say: Say) -> None:
+def _introduce(settings: Settings, server: Server, desk: Desk | None, started: list[Worker], say: Say) -> None:
     from fulcrum.ledger.store import shown  # noqa: PLC0415 - SQLAlchemy
 
     ui = ui_url(server.url)
     say(f"Review queue           {ui}/runs?state=Suspended")
     say(f"Runs and all else      {ui}  (newer UI: /v2)")
+    if desk is not None:
+        say(f"Help desk (sample)     {desk.url}")
     for worker in started:
         say(f"Worker                 pool {worker.pool}, up to {worker.limit} runs at once")
     say(f"Ledger                 {shown(settings.ledger_url)}")
@@ -88,16 +99,17 @@ def _introduce(settings: Settings, server: Server, started: list[Worker], say: S
     say("Ctrl-C stops all of it.")
 
 
-def _watch(home: Home, server: Server, started: list[Worker], say: Say) -> None:
+def _watch(home: Home, server: Server, desk: Desk | None, started: list[Worker], say: Say) -> None:
     """Look after the children for good. A server that was started again is recorded as the new process it is."""
-    watched = [Watched(child) for child in (server, *started)]
+    children: list[Child] = [server, *([desk] if desk else []), *started]
+    watched = [Watched(child) for child in children]
     while True:
         time.sleep(LOOK)
         for one in watched:
             if one.look(say) and one.child is server:
                 with suppress(StackError), home.deciding():
                     server.wait()
-                    home.write(record_of(server, lasting=True))
+                    home.write(record_of(server, lasting=True, desk=desk.url if desk else None))
 
 
 @contextmanager

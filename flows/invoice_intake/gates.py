@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal, InvalidOperation
 from hashlib import sha256
-from itertools import accumulate, islice
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from iso4217 import Currency
@@ -17,8 +17,9 @@ from stdnum import iban
 
 from flows.invoice_intake.documents import Invoice, posting_of
 from flows.invoice_intake.suppliers import folded, normal_name
-from fulcrum.gates import expecting, read_outcome, rules_from_model
-from fulcrum.process import Gate, Rule, Stage, Tolerance
+from fulcrum.gates import read_outcome, rules_from_model
+from fulcrum.process import Gate, Stage, Tolerance
+from fulcrum.readable import between, null, one_of, readable_text, text_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,66 +31,26 @@ if TYPE_CHECKING:
 
 LONGEST_TEXT = 1_000_000
 """Characters; nobody's invoice is longer."""
-FEWEST_SIGNS = 3
-"""Letters and digits that a document has at least."""
 EARLIEST_YEAR = 2000
-MOST_NOISE = 0.5
-"""Share of a text's characters that may be controls, lone surrogates or replacement characters."""
 SMALLEST_BARE = 100
 """From here up a whole amount is recognised without decimals."""
 CURRENCIES = tuple(sorted(currency.code for currency in Currency if currency.exponent is not None))
 """The active ISO 4217 codes of money; metals, test codes and the like have no minor unit and are left out."""
 
-_NOISE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ufffd\ud800-\udfff]+")
-_SIGN = re.compile(r"[^\W_]")
 _WORD = re.compile(r"[^\W_]+")
 
 
-def _between(name: str, reason: str, **limits: float) -> Rule:
-    return Rule(name=name, reason=reason, expectation=expecting("ExpectColumnValuesToBeBetween", column=name, **limits))
+def _e_invoice(document: Json) -> Json:
+    said = document.get("e_invoice")
+    return said if isinstance(said, dict) else {}
 
 
-def _null(name: str, reason: str) -> Rule:
-    return Rule(name=name, reason=reason, expectation=expecting("ExpectColumnValuesToBeNull", column=name))
+def _has_e_invoice(document: Json) -> bool:
+    return bool(_e_invoice(document))
 
 
-def _one_of(name: str, reason: str, *values: object, severity: str = "critical") -> Rule:
-    allowed = expecting("ExpectColumnValuesToBeInSet", column=name, value_set=list(values))
-    return Rule(name=name, reason=reason, expectation=allowed, severity=severity)
-
-
-# The intake gate is lenient: a strange text is a person's to judge, only what nobody can read is kept out.
-
-_DOCUMENT_RULES = (
-    _null("unsound", "record could not be read"),
-    _between("characters", "text is blank", min_value=1),
-    _between("length", "text is too long", max_value=LONGEST_TEXT),
-    _between("noise_share", "text is mostly unreadable characters", max_value=MOST_NOISE),
-    _between("letters_and_digits", "text has hardly any letters or digits", min_value=FEWEST_SIGNS),
-)
-
-
-def _document_table(rows: Sequence[Row], _context: GateContext) -> list[Json]:
-    blank = dict.fromkeys(rule.name for rule in _DOCUMENT_RULES)
-    return [{"case_id": row.case_id, **blank, **_text_facts(row)} for row in rows]
-
-
-def _text_facts(row: Row) -> Json:
-    """Measure a text. A record that could not be read has none; with an exact e-invoice none is needed."""
-    if row.unsound is not None:
-        return {"unsound": row.unsound}
-    text = _text(row.input)
-    stripped = text.strip()
-    facts: Json = {"length": len(text), "characters": len(stripped) or (None if _e_invoice(row.input) else 0)}
-    if not stripped or len(text) > LONGEST_TEXT:
-        return facts
-    noise = 1 - len(_NOISE.sub("", stripped)) / len(stripped)
-    signs = sum(1 for _ in islice(_SIGN.finditer(stripped), FEWEST_SIGNS))
-    return facts | {"noise_share": noise, "letters_and_digits": None if noise > MOST_NOISE else signs}
-
-
-DOCUMENT_GATE = Gate(name="documents", stage=Stage.INTAKE, rules=_DOCUMENT_RULES, table=_document_table)
-"""Judges a supplier document before the model reads it."""
+DOCUMENT_GATE = readable_text("documents", longest=LONGEST_TEXT, textless=_has_e_invoice)
+"""Judges a supplier document before the model reads it; one with an exact e-invoice needs no text."""
 
 
 # The outcome gate asks what a clerk would check before booking.
@@ -97,22 +58,22 @@ DOCUMENT_GATE = Gate(name="documents", stage=Stage.INTAKE, rules=_DOCUMENT_RULES
 _LABELS = {"document_kind": "kind of document", "supplier_name": "supplier", "issued_on": "date"}
 
 _INVOICE_RULES = (
-    _one_of("cents_missing", "total does not add up", 0),
-    _between("credit_cents", "credit note does not post negative", max_value=-1),
-    _between("payable_cents", "total is not positive", min_value=1),
-    _between("issued_year", f"date is before {EARLIEST_YEAR}", min_value=EARLIEST_YEAR),
-    _between("days_ahead", "date is in the future", max_value=1),
-    _between("days_to_pay", "due before it was issued", min_value=0),
-    _one_of("currency_code", "currency is not in ISO 4217", *CURRENCIES),
-    _one_of("number_given", "document number is missing", True),
-    _one_of("supplier_in_text", "supplier does not stand in the text", True),
-    _one_of("number_in_text", "document number does not stand in the text", True),
-    _one_of("total_in_text", "total does not stand in the text", True),
-    _one_of("supplier_in_master", "supplier is not in the master", True),
-    _one_of("iban_checksum", "IBAN has a wrong checksum", True),
-    _one_of("iban_in_master", "IBAN differs from the supplier master", True),
-    _one_of("currency_in_master", "currency differs from the supplier master", True, severity="warning"),
-    _null("duplicate_of", "already posted or in work as a duplicate"),
+    one_of("cents_missing", "total does not add up", 0),
+    between("credit_cents", "credit note does not post negative", max_value=-1),
+    between("payable_cents", "total is not positive", min_value=1),
+    between("issued_year", f"date is before {EARLIEST_YEAR}", min_value=EARLIEST_YEAR),
+    between("days_ahead", "date is in the future", max_value=1),
+    between("days_to_pay", "due before it was issued", min_value=0),
+    one_of("currency_code", "currency is not in ISO 4217", *CURRENCIES),
+    one_of("number_given", "document number is missing", True),
+    one_of("supplier_in_text", "supplier does not stand in the text", True),
+    one_of("number_in_text", "document number does not stand in the text", True),
+    one_of("total_in_text", "total does not stand in the text", True),
+    one_of("supplier_in_master", "supplier is not in the master", True),
+    one_of("iban_checksum", "IBAN has a wrong checksum", True),
+    one_of("iban_in_master", "IBAN differs from the supplier master", True),
+    one_of("currency_in_master", "currency differs from the supplier master", True, severity="warning"),
+    null("duplicate_of", "already posted or in work as a duplicate"),
 )
 
 
@@ -188,7 +149,7 @@ def _printed(invoice: Invoice, document: Json) -> Json:
     Supplier and number that equal the e-invoice's need not stand there: the XML is the invoice, and its PDF often
     shows the name in a logo only. The total must, because an XML that asks for more than the page shows is a fraud.
     """
-    text, exact = _text(document), _e_invoice(document)
+    text, exact = text_in(document), _e_invoice(document)
     words = _Words(text)
     told = {"supplier_in_text": "supplier_name", "number_in_text": "document_number"}
     facts: Json = {}
@@ -237,16 +198,6 @@ def amount_pattern(amount: Decimal) -> re.Pattern[str]:
         rf"[.,]{digits}0{{0,{2 - len(digits)}}}" if digits else rf"(?:[.,](?:0{{1,2}}|-{{1,2}}|[\u2013\u2014])){bare}"
     )
     return re.compile(rf"(?<!\d)(?<!\d[.,'\u2019])(?:{grouped}){'' if whole else '?'}{fraction}(?![.,'\u2019]?\d)")
-
-
-def _text(document: Json) -> str:
-    text = document.get("text")
-    return text if isinstance(text, str) else ""
-
-
-def _e_invoice(document: Json) -> Json:
-    said = document.get("e_invoice")
-    return said if isinstance(said, dict) else {}
 
 
 def unacceptable(values: Json) -> list[str]:

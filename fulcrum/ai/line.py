@@ -45,8 +45,9 @@ class Line:
         try:
             # The client's time-out is between two reads; a reply that trickles in for ever needs this bound.
             async with asyncio.timeout(self._longest):
-                # The raw response, because building pydantic objects of every token costs more than the call.
-                reply = await self.client.chat.completions.with_raw_response.create(**question.body)
+                # The body is as the endpoint wants it: `create` would walk through every message of it, and build
+                # pydantic objects of every token; with 25 examples that was two thirds of a call's CPU.
+                reply = await self.client.post("/chat/completions", cast_to=httpx2.Response, body=question.body)
         except (openai.OpenAIError, httpx2.HTTPError, aiohttp.ClientError, OSError) as error:
             answer = failed(question, Asked(at, perf_counter() - start), fault_of(error))
         else:

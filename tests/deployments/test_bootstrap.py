@@ -58,11 +58,9 @@ def test_the_first_time_makes_all_and_the_second_nothing(
     first = bootstrap(url, settings, file=standin)
     assert {change.kind for change in first} == {"ledger", "block type", "block", "work pool", "deployment"}
     assert {change.done for change in first} == {"created"}
-    assert {change.name for change in first if change.kind == "block"} == {
-        "model-endpoint/default",
-        "case-ledger/default",
-        "sql-target/erp-postings",
-    }
+    blocks = {change.name for change in first if change.kind == "block"}
+    assert blocks >= {"model-endpoint/default", "case-ledger/default", "sql-target/erp-postings"}
+    assert not {name for name in blocks if name.startswith("webhook-target/")}
     assert bootstrap(url, settings, file=standin) == []
     assert settings.home.joinpath("ledger.db").exists()
     assert {pool.name: pool.type for pool in client.read_work_pools()} == {"fulcrum": "process", "reviews": "process"}
@@ -77,6 +75,133 @@ def test_the_default_target_is_a_table_in_the_home(url: str, settings: Settings,
     assert isinstance(target, SqlTarget)
     assert target.url.get_secret_value() == f"sqlite:///{settings.home}/erp.db"
     assert target.table == "erp_postings"
+
+
+DESK = "http://127.0.0.1:4280"
+TICKETS = f"{DESK}/tickets"
+ELSEWHERE = "http://127.0.0.1:4281"
+
+
+@pytest.fixture
+def processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Give a function that makes the processes the only ones there are: each by its name and its definition's code."""
+    import flows
+    from flows import registry
+
+    folder = tmp_path / "flows"
+    monkeypatch.setattr(registry, "FOLDER", folder)
+    monkeypatch.setattr(flows, "__path__", [*flows.__path__, str(folder)])
+
+    def make(**definitions: str) -> None:
+        for name, code in definitions.items():
+            (folder / name).mkdir(parents=True)
+            (folder / name / "__init__.py").touch()
+            (folder / name / "process.py").write_text(code, encoding="utf-8")
+
+    return make
+
+
+def _naming(*targets: str) -> str:
+    """Write a definition that names these targets."""
+    return (
+        "from dataclasses import replace\n"
+        "from flows.invoice_intake.process import INVOICE_INTAKE\n"
+        f"PROCESS = replace(INVOICE_INTAKE, name='made', targets={targets!r})\n"
+    )
+
+
+def _made(changes: list[Change]) -> dict[str, str]:
+    return {change.name: change.done for change in changes if change.kind == "block"}
+
+
+def test_each_target_that_a_process_names_gets_a_default(
+    url: str, settings: Settings, standin: Path, processes: Callable[..., None]
+) -> None:
+    """By its type, in the home or at the sample help desk; what is no target gets none."""
+    from blocks import FolderTarget, SqlTarget, WebhookTarget
+    from deployments.desk.secret import secret_of
+
+    processes(
+        made_tables=_naming("sql-target/two-words", "folder-target/two-words"),
+        made_desks=_naming(
+            "webhook-target/desk-one", "sql-target/two-words", "sql-target", "other/thing", "sql-target/A b"
+        ),
+    )
+    made = {"sql-target/two-words": "created", "folder-target/two-words": "created"}
+    assert _made(bootstrap(url, settings, file=standin)).items() >= made.items()
+    assert bootstrap(url, settings, file=standin) == []
+    assert _made(bootstrap(url, settings, file=standin, desk=DESK)) == {"webhook-target/desk-one": "created"}
+    assert bootstrap(url, settings, file=standin, desk=DESK) == []
+    table, folder, hook = (
+        kind.load(name)
+        for kind, name in ((SqlTarget, "two-words"), (FolderTarget, "two-words"), (WebhookTarget, "desk-one"))
+    )
+    assert isinstance(table, SqlTarget)
+    assert (table.url.get_secret_value(), table.table) == (f"sqlite:///{settings.home}/erp.db", "two_words")
+    assert isinstance(folder, FolderTarget)
+    assert folder.folder == settings.home / "outbox" / "two-words"
+    assert isinstance(hook, WebhookTarget)
+    assert (hook.url, hook.status_url) == (TICKETS, TICKETS)
+    assert hook.secret is not None
+    assert hook.secret.get_secret_value() == secret_of(settings.home)
+
+
+@pytest.mark.parametrize("broken", ["raise ImportError('planted')", "no python", "PROCESS = None", "import nowhere"])
+def test_a_definition_that_cannot_be_read_breaks_nothing(
+    url: str, settings: Settings, standin: Path, processes: Callable[..., None], broken: str
+) -> None:
+    """The others get what they name."""
+    name = f"spare-{abs(hash(broken))}"
+    processes(**{f"a_broken_{abs(hash(broken))}": broken, f"made_{abs(hash(broken))}": _naming(f"sql-target/{name}")})
+    assert _made(bootstrap(url, settings, file=standin))[f"sql-target/{name}"] == "created"
+
+
+def test_a_block_follows_the_sample_help_desk(
+    url: str, settings: Settings, standin: Path, processes: Callable[..., None]
+) -> None:
+    """To its new port, with all else that was set in it; without a desk it is left where it was."""
+    from blocks import WebhookTarget
+
+    processes(made_following=_naming("webhook-target/following"))
+    bootstrap(url, settings, file=standin, desk=DESK)
+    block = WebhookTarget.load("following")
+    assert isinstance(block, WebhookTarget)
+    block.model_copy(update={"tries": 7, "status_url": None}).save("following", overwrite=True)
+    assert bootstrap(url, settings, file=standin) == []
+    assert bootstrap(url, settings, file=standin, desk=ELSEWHERE) == [
+        Change("block", "webhook-target/following", "updated")
+    ]
+    assert bootstrap(url, settings, file=standin, desk=ELSEWHERE) == []
+    moved = WebhookTarget.load("following")
+    assert isinstance(moved, WebhookTarget)
+    assert (moved.url, moved.status_url, moved.tries) == (f"{ELSEWHERE}/tickets", None, 7)
+    assert moved.secret == block.secret
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"url": "https://desk.example/tickets", "status_url": "https://desk.example/tickets"},
+        {"url": "http://127.0.0.1:4280/hooks"},
+        {"url": TICKETS, "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"},
+        {"url": TICKETS, "secret": None},
+    ],
+)
+def test_an_operators_webhook_stays(
+    url: str, settings: Settings, standin: Path, processes: Callable[..., None], own: dict[str, Any]
+) -> None:
+    """Another address, another path or another secret is not the sample's."""
+    from blocks import WebhookTarget
+    from deployments.desk.secret import secret_of
+
+    processes(made_operators=_naming("webhook-target/operators"))
+    mine = WebhookTarget(**{"secret": secret_of(settings.home), **own})
+    mine.save("operators", overwrite=True)
+    bootstrap(url, settings, file=standin, desk=DESK)
+    assert bootstrap(url, settings, file=standin, desk=ELSEWHERE) == []
+    after = WebhookTarget.load("operators")
+    assert isinstance(after, WebhookTarget)
+    assert (after.url, after.status_url, after.secret) == (mine.url, mine.status_url, mine.secret)
 
 
 def test_what_an_operator_configured_stays(url: str, settings: Settings, standin: Path) -> None:

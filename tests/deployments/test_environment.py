@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from pathlib import Path
 
 import pytest
 
-from deployments.stack.environment import applied, child_environment, client_variables, stack_variables
-from fulcrum.settings import Settings
+from deployments.stack.environment import (
+    applied,
+    child_environment,
+    client_variables,
+    plain_environment,
+    stack_variables,
+)
+from fulcrum.settings import Settings, project_root
 
 URL = "http://127.0.0.1:4999/api"
 
@@ -55,6 +62,16 @@ def test_a_users_own_prefect_does_not_lead_the_stack_astray(monkeypatch: pytest.
     for name in ("PREFECT_PROFILE", "PREFECT_API_KEY", "PREFECT_API_DATABASE_CONNECTION_URL"):
         monkeypatch.setenv(name, "theirs")
     assert "theirs" not in child_environment(Settings(home=tmp_path), URL).values()
+
+
+def test_a_child_without_prefect_is_told_nothing_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its environment is the user's, with this Python first on its paths."""
+    monkeypatch.setenv("THEIRS", "kept")
+    environment = plain_environment()
+    assert environment["THEIRS"] == "kept"
+    assert environment["PATH"].split(os.pathsep)[0] == str(Path(sys.executable).parent)
+    assert environment["PYTHONPATH"].split(os.pathsep)[0] == str(project_root())
+    assert {name for name in environment if name.startswith("PREFECT_")} <= set(os.environ)
 
 
 def test_a_configured_server_keeps_its_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

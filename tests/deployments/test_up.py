@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
@@ -20,7 +20,7 @@ from uuid import UUID
 import pytest
 
 from deployments.stack import api, local_stack, running, up
-from deployments.stack.processes import HOST, ProcessId, descendants, free_port
+from deployments.stack.processes import HOST, ProcessId, descendants, free_port, is_free
 from fulcrum.settings import Settings, project_root
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the processes are looked up in /proc")
@@ -70,7 +70,7 @@ def _proxy(asked: list[str]) -> socket.socket:
 def terminal(make_home: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
     """Run `up` for this module's tests, with every request to another machine going to a proxy that notes it."""
     folder = tmp_path_factory.mktemp("up")
-    settings = Settings(home=make_home(folder / "home"), port=free_port(0))
+    settings = Settings(home=make_home(folder / "home"), port=free_port(0), desk_port=free_port(0))
     asked: list[str] = []
     proxy = _proxy(asked)
     outside = f"http://{HOST}:{proxy.getsockname()[1]}"
@@ -82,6 +82,7 @@ def terminal(make_home: Callable[[Path], Path], tmp_path_factory: pytest.TempPat
             **clean,
             "FULCRUM_HOME": str(settings.home),
             "FULCRUM_PORT": str(settings.port),
+            "FULCRUM_DESK_PORT": str(settings.desk_port),
             "HOME": str(folder),
             "HTTP_PROXY": outside,
             "HTTPS_PROXY": outside,
@@ -113,14 +114,16 @@ def _same_home(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_it_says_what_runs_where(terminal: Terminal) -> None:
-    """The queue's address, the workers, the ledger, the logs, and how to stop."""
+    """The queue's address, the help desk's, the workers, the ledger, the logs, and how to stop."""
     text = "".join(terminal.lines)
     assert f"http://127.0.0.1:{terminal.settings.port} " in text
+    assert f"Help desk (sample)     http://127.0.0.1:{terminal.settings.desk_port}\n" in text
     assert re.search(r"pool fulcrum, .*\n.*pool reviews, ", text)
     assert f"{terminal.settings.home}/ledger.db" in text
     assert f"{terminal.settings.home}/logs" in text
     assert "created deployment invoice-intake/invoice-intake" in text
     assert {log.name for log in terminal.settings.logs.iterdir()} == {
+        "help-desk.log",
         "server.log",
         "worker-fulcrum.log",
         "worker-reviews.log",
@@ -158,6 +161,7 @@ def test_other_commands_use_it_and_leave_it_running(terminal: Terminal) -> None:
     found = running()
     assert found is not None
     assert found.lasting
+    assert found.desk == f"http://127.0.0.1:{terminal.settings.desk_port}"
 
 
 def test_a_worker_runs_a_deployment_in_the_project(terminal: Terminal, standin: Path) -> None:
@@ -186,6 +190,23 @@ def test_a_child_that_dies_is_started_again_and_said(terminal: Terminal) -> None
         time.sleep(0.1)
     new = {process.pid for process in descendants(terminal.process.pid)} - before
     assert any("reviews" in Path(f"/proc/{pid}/cmdline").read_text() for pid in new)
+
+
+def test_a_help_desk_that_dies_is_back_at_its_address(terminal: Terminal) -> None:
+    """With what it had, so that the blocks that name it stay right."""
+    from httpx import Client, HTTPError
+
+    with Client(base_url=f"http://127.0.0.1:{terminal.settings.desk_port}", trust_env=False) as client:
+        before = client.get("/health").json()["pid"]
+        os.kill(before, signal.SIGKILL)
+        terminal.wait_for("The help desk ended (exit code -9)")
+        end = time.monotonic() + 60
+        while True:
+            with suppress(HTTPError):
+                assert client.get("/health").json()["pid"] != before
+                break
+            assert time.monotonic() < end
+            time.sleep(0.1)
 
 
 def _start_a_long_run(terminal: Terminal, standin: Path) -> UUID:
@@ -218,11 +239,12 @@ def test_sigterm_stops_all_of_it_cleanly(terminal: Terminal, standin: Path) -> N
     """
     run_id = _start_a_long_run(terminal, standin)
     children = descendants(terminal.process.pid)
-    assert len(children) >= 3
+    assert len(children) >= 4
     terminal.process.send_signal(signal.SIGTERM)
     assert terminal.process.wait(60) == 0
     assert not [child for child in children if child.alive()]
     assert not ProcessId.of(terminal.process.pid).alive()
+    assert is_free(terminal.settings.desk_port)
     assert running() is None
     assert not (terminal.settings.home / "stack.json").exists()
     with closing(sqlite3.connect(terminal.settings.home / "prefect" / "prefect.db")) as database:

@@ -1,0 +1,54 @@
+"""The desk's page: its newest tickets as HTML that needs nothing else, no script and no network."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+
+from deployments.desk.ticket import Posted, Ticket
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def page(tickets: Sequence[Ticket], total: int) -> str:
+    """Render tickets as HTML; whatever they say is shown as text. `total` is how many the desk has."""
+    return _template().render(tickets=tickets, total=total, facts=_facts)
+
+
+@cache
+def _template() -> Template:
+    templates = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return templates.get_template("page.html.j2")
+
+
+def _facts(posted: Posted) -> Iterator[tuple[str, str]]:
+    """Give the posting's fields that say something, then who decided and why, with their labels."""
+    for name, value in (*posted.posting.items(), ("decided_by", posted.decided_by), ("note", posted.note)):
+        if value not in (None, "", [], {}):
+            yield _plain(name.replace("_", " ").strip().capitalize()), _plain(_words(value))
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return ", ".join(value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _plain(text: str) -> str:
+    """Replace control characters, tabs and line ends aside, by U+FFFD."""
+    return _CONTROLS.sub("\ufffd", text.replace("\r\n", "\n"))

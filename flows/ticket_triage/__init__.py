@@ -1,0 +1,1 @@
+"""Customer messages in; tickets with an intent, a team and a priority out."""
