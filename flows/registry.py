@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import cast
 
-from fulcrum.errors import UnknownProcess
+from fulcrum.errors import DefinitionError, UnknownProcess
 from fulcrum.process import Process
 from fulcrum.report import RunReport
 
@@ -31,8 +31,11 @@ def flow_of(name: str) -> Callable[..., RunReport]:
 
 @cache
 def process(name: str) -> Process:
-    """Find a process's definition; raise UnknownProcess."""
+    """Find a process's definition; raise UnknownProcess, or DefinitionError when its module defines no such one."""
     if name not in names():
         raise UnknownProcess(name=name, known=", ".join(names()))
     module = import_module(f"flows.{name.replace('-', '_')}.process")
-    return next(value for value in vars(module).values() if isinstance(value, Process))
+    found = [value for value in vars(module).values() if isinstance(value, Process) and value.name == name]
+    if not found:
+        raise DefinitionError(process=name, field="name", problem=f"is that of no Process in {module.__name__}")
+    return found[0]

@@ -106,7 +106,7 @@ def _naming(*targets: str) -> str:
     return (
         "from dataclasses import replace\n"
         "from flows.invoice_intake.process import INVOICE_INTAKE\n"
-        f"PROCESS = replace(INVOICE_INTAKE, name='made', targets={targets!r})\n"
+        f"PROCESS = replace(INVOICE_INTAKE, name=__name__.split('.')[1].replace('_', '-'), targets={targets!r})\n"
     )
 
 
