@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from hashlib import sha256
@@ -81,6 +82,11 @@ class Catalogue:
         told: Json = {"field": self.field} | ({"follows": list(self.follows)} if self.follows else {})
         return told | {"options": [option.to_json() for option in self.options]}
 
+    def words(self) -> str:
+        """Say what texts about each option speak of, where the options say it: `name: words.`, for a model to read."""
+        said = [(option.name, str(option.facts.get("words") or "").strip().rstrip(".")) for option in self.options]
+        return " ".join(f"{name}: {words}." for name, words in said if words)
+
     def choices(self) -> dict[str, tuple[str, ...]]:
         """Give what each field may hold that the catalogue decides: its own, and those that follow from it."""
         said = {name: [option.facts.get(name) for option in self.options] for name in self.follows}
@@ -152,21 +158,26 @@ def from_labels(
 def bounded(model: type[BaseModel], catalogues: Catalogues) -> type[BaseModel]:
     """Let each field that a catalogue decides take its options alone; another model is given back as it is."""
     choices = {name: given for one in catalogues.values() for name, given in one.choices().items()}
-    chosen = tuple((name, choices[name]) for name in model.model_fields if name in choices)
+    told = {name: catalogue.words() for name, catalogue in catalogues.items()}
+    chosen = tuple((name, choices[name], told.get(name, "")) for name in model.model_fields if name in choices)
     return _bounded(model, chosen) if chosen else model
 
 
 @lru_cache(maxsize=64)
-def _bounded(model: type[BaseModel], chosen: tuple[tuple[str, tuple[str, ...]], ...]) -> type[BaseModel]:
-    fields = {name: _choice(model.model_fields[name], options) for name, options in chosen}
+def _bounded(model: type[BaseModel], chosen: tuple[tuple[str, tuple[str, ...], str], ...]) -> type[BaseModel]:
+    fields = {name: _choice(model.model_fields[name], options, words) for name, options, words in chosen}
     made: type[BaseModel] = create_model(  # type: ignore[call-overload] # the fields' names are data
         model.__name__, __base__=model, __module__=model.__module__, **fields
     )
     return made
 
 
-def _choice(info: FieldInfo, options: tuple[str, ...]) -> tuple[Any, FieldInfo]:
+def _choice(info: FieldInfo, options: tuple[str, ...], words: str) -> tuple[Any, FieldInfo]:
     kind: Any = Literal[options]
+    if words:
+        info = copy(info)
+        # What follows "Labels:" is for the model alone; forms and documents leave it out.
+        info.description = f"{info.description or ''} Labels: {words}".strip()
     return (kind | None if NoneType in get_args(info.annotation) else kind, info)
 
 

@@ -189,11 +189,16 @@ def _values(process: Process, dossier: Dossier, said: Said) -> tuple[Json | None
 
 
 def _followed(process: Process, dossier: Dossier, before: Json, changes: Json) -> Json:
-    """Add to a person's corrections what follows from them by rule in the fields that they left as they were."""
+    """Add to a person's corrections what follows from them by rule in the fields that they left as they were.
+
+    What somebody has set apart from the rule before, a first reviewer perhaps, stays as well.
+    """
     touched = {name for name, value in changes.items() if value != before.get(name)}
     if not touched:
         return changes
-    return process.complete(dossier.case.input, before | changes, but=touched)
+    ruled = process.complete(dossier.case.input, before)
+    apart = {name for name, value in before.items() if value is not None and value != ruled[name]}
+    return process.complete(dossier.case.input, before | changes, but=touched | apart)
 
 
 def _as_written(model: type[BaseModel], proposed: Json, final: Json) -> Json:

@@ -63,8 +63,7 @@ class NameUnusable(FulcrumError):
 
 
 class ScaffoldRefused(FulcrumError):
-    """Process {name} cannot be made here: {problem}. Nothing was written. Choose another name, or work in a checkout
-    whose prefect.yaml ends with its deployments."""
+    """Process {name} cannot be made here: {problem}. Nothing was written; {remedy}."""
 
     exit_code = 2
 
@@ -79,6 +78,12 @@ class DefinitionError(FulcrumError):
 
 class CatalogueUnusable(FulcrumError):
     """The catalogue in {where} cannot be used: {problem}. Nothing was changed; mend it and run again."""
+
+    exit_code = 2
+
+
+class ParagraphUnusable(FulcrumError):
+    """The approved paragraph {path} cannot be used: it {problem}. No case was touched; mend the file and run again."""
 
     exit_code = 2
 

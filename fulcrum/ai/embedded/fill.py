@@ -15,6 +15,7 @@ from fulcrum.ai.embedded.limits import fits, least
 from fulcrum.ai.embedded.lines import read_page
 from fulcrum.ai.embedded.money import Money
 from fulcrum.ai.embedded.names import Named, chance, issuers
+from fulcrum.ai.embedded.quotes import Piece, find_quotes
 from fulcrum.ai.embedded.schema import Node, labels_of, words_of
 from fulcrum.ai.embedded.strings import find_identifier, find_pattern, find_text, form_of, is_identifier
 from fulcrum.ai.embedded.sums import Sums, role_of
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 Examples = tuple[tuple[str, dict[str, Any]], ...]
 _GUESS = 0.3
 _EMPTY = 0.5
+_QUOTED = 0.9
 _LEAST_NAME, _LEAST_NAME_IN_PROSE = 0.5, 3.0
 """Evidence a supplier's name needs; more in a text without a digit, which is no business document."""
 _NAME_WORDS = frozenset(
@@ -198,6 +200,8 @@ class _Filler:
         if inner is not None and inner.kind == "object" and _is_item(inner):
             items, confidence = find_items(self._page, self._money)
             rows = tuple(_item_row(inner, item, confidence) for item in items[: int(node.limit("maxItems", 1_000))])
+        elif inner is not None and (kinds := _quoted_kinds(inner)):
+            rows = tuple(_quote_row(inner, piece) for piece in find_quotes(self._text, kinds))
         wanted = int(node.limit("minItems", 0))
         if inner is not None and len(rows) < wanted:
             rows += tuple(self.fill(inner, (*path, "")) for _ in range(min(wanted, 100) - len(rows)))
@@ -224,6 +228,19 @@ def _printed(node: Node, value: Decimal | None) -> Any:
     if node.decimal:
         return format(value, "f")
     return int(value) if node.kind == "integer" or value == value.to_integral_value() else float(value)
+
+
+def _quoted_kinds(node: Node) -> tuple[str, ...]:
+    """Give the kinds of facts that a list of quotes asks for: objects with a `quote` and a choice of its kind."""
+    names = {child.name: child for child in node.properties}
+    if set(names) != {"quote", "kind"} or names["kind"].kind != "enum":
+        return ()
+    return tuple(str(option) for option in names["kind"].options)
+
+
+def _quote_row(node: Node, piece: Piece) -> Filled:
+    said = {"quote": piece.text, "kind": piece.kind}
+    return Branch(tuple((child.name, Leaf(said[child.name], _QUOTED)) for child in node.properties))
 
 
 def _is_item(node: Node) -> bool:
