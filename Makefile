@@ -28,7 +28,7 @@ $(READY): requirements.txt pyproject.toml
 	   $(PIP) --no-deps --no-build-isolation --editable . ; }
 	@touch $@
 
-demo: setup  ## Run invoice-intake over the sample documents, on a worker, and show what came of them
+demo: setup  ## Run the sample processes over their samples, on a worker, and show what came of them
 	@$(BIN)/fulcrum demo
 
 up: setup  ## Keep server and workers running, with the review queue at http://127.0.0.1:4200

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from inspect import isabstract
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import BlockDocument
 
     from blocks import WebhookTarget
+    from deployments.readiness import Line
 
 POOLS = {
     "fulcrum": "The processes: runs that take cases in and work them off.",
@@ -38,22 +39,33 @@ _TARGET_NAME = re.compile(r"[a-z][a-z0-9-]{0,47}")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Something that was not as it had to be: `created` or `updated` now."""
+    """Something that was not as it had to be: `created` or `updated` now, or `refused`; `why` where it is not plain."""
 
     kind: str
     name: str
     done: str
+    why: str = ""
+
+    def __str__(self) -> str:
+        """Say it in a line."""
+        return f"{self.done} {self.kind} {self.name}{f': {self.why}' if self.why else ''}"
 
 
 def bootstrap(
-    url: str, settings: Settings | None = None, *, file: Path | None = None, desk: str | None = None
+    url: str,
+    settings: Settings | None = None,
+    *,
+    file: Path | None = None,
+    desk: str | None = None,
+    allow_draft: bool = False,
 ) -> list[Change]:
     """Bring the ledger, and the server at an API URL, up to this release; return what was changed.
 
     The second time nothing is. What an operator made of a default block or a work pool is left as it is. The caller
     has pointed Prefect at the URL. `file` is the prefect.yaml to apply, the project's unless given. `desk` is the
     address of the sample help desk that runs here, such as http://127.0.0.1:4280; without one no webhook target is
-    made. Raises StackError when `file` is missing or not sound, LedgerUnavailable when the ledger cannot be reached.
+    made. A process that is not ready is refused; with `allow_draft` it is deployed to watch only. Raises StackError
+    when `file` is missing or not sound, LedgerUnavailable when the ledger cannot be reached.
     """
     from prefect.client.orchestration import get_client  # noqa: PLC0415 - Prefect takes seconds to import
     from prefect.settings import temporary_settings  # noqa: PLC0415 - the same
@@ -64,7 +76,7 @@ def bootstrap(
         changes.extend(_block_types(client))
         changes.extend(_default_blocks(client, chosen, desk))
         changes.extend(_pools(client))
-        changes.extend(_deployments(client, file))
+        changes.extend(_deployments(client, chosen, file, allow_draft=allow_draft))
     return changes
 
 
@@ -210,8 +222,42 @@ def _pools(client: SyncPrefectClient) -> Iterator[Change]:
             yield Change("work pool", name, "created")
 
 
-def _deployments(client: SyncPrefectClient, file: Path | None) -> Iterator[Change]:
+def _deployments(
+    client: SyncPrefectClient, settings: Settings, file: Path | None, *, allow_draft: bool
+) -> Iterator[Change]:
+    from deployments.readiness.admission import hindrances, named  # noqa: PLC0415 - imports what evaluates
+
     for stanza in declared(file):
+        process = _process_of(stanza)
+        held = hindrances(process) if process else []
+        if process and held and not allow_draft:
+            why = f"not ready ({named(held)}); see fulcrum readiness {process}, or --allow-draft"
+            yield Change("deployment", f"{process}/{stanza['name']}", "refused", why)
+            continue
+        if process and held:
+            _watch_only(settings, process, held)
         name, done = apply(client, stanza)
         if done:
-            yield Change("deployment", name, done)
+            yield Change("deployment", name, done, f"a draft, in shadow only ({named(held)})" if held else "")
+
+
+def _process_of(stanza: Mapping[str, Any]) -> str | None:
+    """Name the process whose flow a stanza deploys; None where it is a flow of the operation itself."""
+    from flows import registry  # noqa: PLC0415 - see above
+
+    folder = re.match(r"flows\.(\w+)\.flow\.", str(stanza["entrypoint"]))
+    name = folder[1].replace("_", "-") if folder else ""
+    return name if name in registry.names() else None
+
+
+def _watch_only(settings: Settings, process: str, held: Sequence[Line]) -> None:
+    """Let a draft do nothing alone; one whose definition cannot even be read cannot be deployed, which `apply` says."""
+    from deployments.readiness.admission import watch_only  # noqa: PLC0415 - see above
+    from deployments.readiness.checklist import DEFINITION  # noqa: PLC0415 - see above
+    from flows import registry  # noqa: PLC0415 - see above
+    from fulcrum.ledger import Ledger  # noqa: PLC0415 - SQLAlchemy
+
+    if any(line.check == DEFINITION for line in held):
+        return
+    with Ledger.open(settings.ledger_url) as ledger:
+        watch_only(ledger, registry.process(process), held)

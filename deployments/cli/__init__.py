@@ -13,7 +13,9 @@ app = App(
     version="0.1.0",
 )
 app.command("deployments.cli.running:run", name="run", help="Run a process in the foreground over a source.")
-app.command("deployments.cli.running:demo", name="demo", help="Run the sample process on a local stack, from nothing.")
+app.command(
+    "deployments.cli.running:demo", name="demo", help="Run the sample processes on a local stack, from nothing."
+)
 app.command("deployments.cli.scaffolding:new", name="new", help="Make a new process, which runs at once in shadow.")
 app.command("deployments.cli.stack:up", name="up", help="Keep the local stack running: server, UI and workers.")
 app.command("deployments.cli.cases:cases", name="cases", help="List a process's cases.")

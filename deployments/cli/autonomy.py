@@ -10,7 +10,7 @@ from deployments.cli.display import out, print_json, table
 from deployments.cli.opening import open_ledger
 from flows.registry import process as find
 from fulcrum.errors import UsageError
-from fulcrum.process import Autonomy
+from fulcrum.process import LEVELS, Autonomy, Process
 from fulcrum.report import Standing
 
 
@@ -54,7 +54,21 @@ def change(process: str, level: Autonomy, *, by: str, reason: str, threshold: fl
         raise UsageError(problem=f"{process} may never do more than {ceiling}; its definition says so (max_autonomy)")
     with open_ledger() as ledger:
         before = ledger.runs.standing(definition.name) or Standing(definition.autonomy, definition.review.threshold)
+        _may_rise(definition, before.autonomy, level)
         after = Standing(level, before.threshold if threshold is None else threshold)
         ledger.runs.set_standing(definition.name, after, by=by.strip(), reason=reason.strip())
     out.print(f"{definition.name}: {before.autonomy} at {before.threshold:.2f}, from the next run on "
               f"{after.autonomy} at {after.threshold:.2f}.", markup=False)  # fmt: skip
+
+
+def _may_rise(process: Process, before: Autonomy, level: Autonomy) -> None:
+    """Refuse to let a process that is not ready do more than it does; lowering always works."""
+    if LEVELS.index(level) <= LEVELS.index(before):
+        return
+    from deployments.readiness.admission import hindrances, named  # noqa: PLC0415 - seconds to import
+
+    if held := hindrances(process.name):
+        problem = (
+            f"{process.name} is not ready ({named(held)}), so it may not do more; see fulcrum readiness {process.name}"
+        )
+        raise UsageError(problem=problem)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from fulcrum.ledger import Ledger
     from fulcrum.report import RunReport
 
-SAMPLE_PROCESS = "invoice-intake"
+SAMPLE_PROCESSES = ("invoice-intake", "ticket-triage", "complaint-response")
+"""What the demo runs, in order."""
 
 
 def run(
@@ -76,24 +78,49 @@ def run(
 
 
 def demo() -> None:
-    """Run the sample process as a deployment on a worker, over the sample documents, from nothing."""
+    """Run the sample processes as deployments on workers, over their samples, from nothing."""
     from deployments.stack import local_stack  # noqa: PLC0415
-    from flows.registry import process as find  # noqa: PLC0415
 
-    definition = find(SAMPLE_PROCESS)
     began = time.monotonic()
-    with local_stack(say=say) as stack:
-        from deployments.cli.progress import progress  # noqa: PLC0415
-
-        with _ledger() as ledger:
-            say(f"Running {definition.name} on a worker, over the sample documents")
-            with progress(ledger, definition.name):
-                run_id = _on_a_worker(definition.name)
-            report = ledger.runs.report(run_id)
-            waiting = len(ledger.reviews.open(definition.name))
-        show(report, definition.title)
+    reports: dict[str, RunReport] = {}
+    with local_stack(say=say) as stack, _ledger() as ledger:
+        for name in SAMPLE_PROCESSES:
+            say(f"Running {name} on a worker, over its samples")
+            reports[name] = _sampled(ledger, name)
+        waiting = len(ledger.reviews.open())
+        _compare(reports)
         _say_where(stack.ui, waiting, lasting=stack.lasting)
     out.print(f"Done in {time.monotonic() - began:.0f} s.")
+
+
+def _sampled(ledger: Ledger, name: str) -> RunReport:
+    from deployments.cli.progress import progress  # noqa: PLC0415 - see deployments/cli/__init__.py
+
+    with progress(ledger, name):
+        run_id = _on_a_worker(name)
+    return ledger.runs.report(run_id)
+
+
+def _compare(reports: Mapping[str, RunReport]) -> None:
+    """Print one table, a row a process: what came in, what became of it, what it took."""
+    columns = ("taken in", "cleared", "review", "aside", "delivered", "cost", "s")
+    rows = [
+        (
+            name,
+            r.taken_in,
+            r.cleared,
+            r.in_review,
+            r.quarantined,
+            r.delivered,
+            f"{r.ai_cost:f} {r.currency}",
+            f"{r.seconds:.0f}",
+        )
+        for name, r in reports.items()
+    ]
+    table("The sample processes: what came of their samples", ("process", *columns), rows, right=columns)
+    if all(report.taken_in == 0 for report in reports.values()):
+        known = sum(report.duplicates for report in reports.values())
+        out.print(f"\nNothing new: all {known} cases were taken in before, so none was repeated.")
 
 
 def show(report: RunReport, title: str) -> None:

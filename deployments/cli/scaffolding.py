@@ -48,7 +48,7 @@ def _next(made: Scaffold) -> list[tuple[str, ...]]:
 
 def _show(made: Scaffold, root: Path, commands: list[tuple[str, ...]]) -> None:
     *new_files, declared = made.files
-    _say(f"{made.naming.title}: a process that runs in shadow, where people decide all.", "", "New files:")
+    _say(f"Made {made.naming.title}.", "It runs at once, in shadow: people decide every case.", "", "New files:")
     _say(*(f"  {file}" for file in new_files))
     _say("Changed:", f"  {declared}, a stanza at its end", "")
     here = "" if Path.cwd() == root else f", in {root}"

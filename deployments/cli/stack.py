@@ -2,28 +2,44 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from cyclopts import Parameter
+
 from deployments.cli.display import out, say
 
 
-def up() -> None:
-    """Keep the local stack running until Ctrl-C: Prefect's server with its UI, and the workers."""
+def up(*, allow_draft: Annotated[bool, Parameter(negative="")] = False) -> None:
+    """Keep the local stack running until Ctrl-C: Prefect's server with its UI, the workers and the sample help desk.
+
+    Args:
+        allow_draft: Deploy a process that is not ready as well, to watch only.
+    """
     from deployments.stack import up as run_stack  # noqa: PLC0415 - see deployments/cli/__init__.py
 
-    run_stack(say=say)
+    run_stack(say=say, allow_draft=allow_draft)
 
 
-def bootstrap() -> None:
-    """Migrate the ledger and register blocks, work pools and deployments; safe to repeat."""
+def bootstrap(*, allow_draft: Annotated[bool, Parameter(negative="")] = False) -> None:
+    """Migrate the ledger and register blocks, work pools and deployments; safe to repeat.
+
+    A process that is not ready is refused, and the command exits with 1.
+
+    Args:
+        allow_draft: Deploy a process that is not ready as well, to watch only.
+    """
     from deployments.stack import api  # noqa: PLC0415
 
     with api(say=say) as url:
         from deployments.bootstrap import bootstrap as apply  # noqa: PLC0415
 
-        changes = apply(url)
+        changes = apply(url, allow_draft=allow_draft)
     for change in changes:
-        out.print(f"{change.done} {change.kind} {change.name}", markup=False)
+        out.print(str(change), markup=False)
     if not changes:
         out.print("Nothing to change.")
+    if any(change.done == "refused" for change in changes):
+        raise SystemExit(1)
 
 
 def migrate() -> None:

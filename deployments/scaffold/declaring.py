@@ -12,17 +12,21 @@ from fulcrum.errors import ScaffoldRefused
 
 DECLARED = "prefect.yaml"
 
+OTHER = "choose another name"
+
 
 def extended(file: Path, naming: Naming, stanza: str) -> str:
     """Give the file's text with a stanza at its end; raise ScaffoldRefused where it has one or takes none there."""
     before = file.read_bytes().decode("utf-8", errors="surrogateescape")
     stanzas = _stanzas(before, naming)
     if any(one.get("name") == naming.name for one in stanzas if isinstance(one, dict)):
-        raise ScaffoldRefused(name=naming.name, problem=f"{DECLARED} has a stanza of that name")
+        raise ScaffoldRefused(name=naming.name, problem=f"{DECLARED} has a stanza of that name", remedy=OTHER)
     after = before.rstrip() + "\n" + stanza
-    *kept, new = _stanzas(after, naming) or [None]
-    if kept != stanzas or new["name"] != naming.name:
-        raise ScaffoldRefused(name=naming.name, problem=f"{DECLARED} does not end with its deployments")
+    found = _stanzas(after, naming)
+    if found[: len(stanzas)] != stanzas or [one["name"] for one in found[len(stanzas) :]] != [naming.name]:
+        raise ScaffoldRefused(
+            name=naming.name, problem=f"{DECLARED} does not end with its deployments", remedy="move them to its end"
+        )
     return after
 
 
@@ -33,8 +37,9 @@ def _stanzas(text: str, naming: Naming) -> list[Any]:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         problem = f"{DECLARED} takes no stanza at its end ({getattr(error, 'problem', 'it is no YAML')}{line})"
-        raise ScaffoldRefused(name=naming.name, problem=problem) from None
+        raise ScaffoldRefused(name=naming.name, problem=problem, remedy="mend the file") from None
     found = content.get("deployments") if isinstance(content, dict) else None
     if not isinstance(found, list):
-        raise ScaffoldRefused(name=naming.name, problem=f"{DECLARED} has no list of deployments")
+        problem = f"{DECLARED} has no list of deployments"
+        raise ScaffoldRefused(name=naming.name, problem=problem, remedy="mend the file")
     return found

@@ -13,7 +13,7 @@ from tempfile import NamedTemporaryFile
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from deployments.scaffold.declaring import DECLARED, extended
+from deployments.scaffold.declaring import DECLARED, OTHER, extended
 from deployments.scaffold.names import Naming
 from fulcrum.errors import ScaffoldFailed, ScaffoldRefused
 
@@ -87,11 +87,12 @@ def _templates() -> Environment:
 
 def _refuse_what_is_there(root: Path, naming: Naming, files: Mapping[str, str]) -> None:
     if not (root / DECLARED).is_file() or not (root / "flows").is_dir():
-        raise ScaffoldRefused(name=naming.name, problem=f"there is no {DECLARED} beside flows/ in {root}")
+        problem = f"{root} has no {DECLARED} beside its flows, so it is no checkout"
+        raise ScaffoldRefused(name=naming.name, problem=problem, remedy="run fulcrum of a checkout (make setup)")
     module = f"flows/{naming.folder}"
     for path in (module, f"{module}.py", *files):
         if (root / path).exists() or (root / path).is_symlink():
-            raise ScaffoldRefused(name=naming.name, problem=f"{path} is there already")
+            raise ScaffoldRefused(name=naming.name, problem=f"{path} is there already", remedy=OTHER)
 
 
 def _write(files: Mapping[Path, str], declared: Path, stanzas: str) -> None:

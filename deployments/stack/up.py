@@ -25,7 +25,7 @@ LOOK = 0.5
 """Seconds between two looks at the children."""
 
 
-def up(settings: Settings | None = None, *, say: Say = print) -> None:
+def up(settings: Settings | None = None, *, say: Say = print, allow_draft: bool = False) -> None:
     """Run the stack until Ctrl-C, SIGTERM or SIGHUP, then stop every process of it. A second one says so and returns.
 
     Raises StackError when the port is taken or the server does not start.
@@ -33,7 +33,7 @@ def up(settings: Settings | None = None, *, say: Say = print) -> None:
     chosen = settings or read_settings()
     home = Home(chosen.home)
     with _until_signalled(say), ExitStack() as stack:
-        own = _own_server(chosen, home, stack, say)
+        own = _own_server(chosen, home, stack, say, allow_draft=allow_draft)
         if own is None:
             return
         server, desk = own
@@ -45,7 +45,9 @@ def up(settings: Settings | None = None, *, say: Say = print) -> None:
         _watch(home, server, desk, started, say)
 
 
-def _own_server(settings: Settings, home: Home, stack: ExitStack, say: Say) -> tuple[Server, Desk | None] | None:
+def _own_server(
+    settings: Settings, home: Home, stack: ExitStack, say: Say, *, allow_draft: bool
+) -> tuple[Server, Desk | None] | None:
     """Start and bootstrap the home's server, and its help desk where that starts; None when another `up` has one.
 
     Waits while a run has a temporary one.
@@ -55,7 +57,7 @@ def _own_server(settings: Settings, home: Home, stack: ExitStack, say: Say) -> t
         with home.deciding():
             found = home.read()
             if found is None:
-                return _start(settings, home, stack, say)
+                return _start(settings, home, stack, say, allow_draft=allow_draft)
         if found.lasting:
             say(f"The stack already runs here (process {found.owner}): {ui_url(found.url)}")
             return None
@@ -65,7 +67,9 @@ def _own_server(settings: Settings, home: Home, stack: ExitStack, say: Say) -> t
         time.sleep(LOOK)
 
 
-def _start(settings: Settings, home: Home, stack: ExitStack, say: Say) -> tuple[Server, Desk | None]:
+def _start(
+    settings: Settings, home: Home, stack: ExitStack, say: Say, *, allow_draft: bool
+) -> tuple[Server, Desk | None]:
     server, desk = Server(settings, settings.port or free_port(0)), Desk(settings)
     say("Starting the Prefect server")
     stack.callback(home.clear)
@@ -78,8 +82,8 @@ def _start(settings: Settings, home: Home, stack: ExitStack, say: Say) -> tuple[
 
     server.wait()
     address = desk.opened(say)
-    for change in bootstrap(server.url, settings, desk=address):
-        say(f"  {change.done} {change.kind} {change.name}")
+    for change in bootstrap(server.url, settings, desk=address, allow_draft=allow_draft):
+        say(f"  {change}")
     home.write(record_of(server, lasting=True, desk=address))
     return server, desk if address else None
 

@@ -303,3 +303,66 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     """With what to do about it."""
     with pytest.raises(StackError, match=r"There is no .*prefect\.yaml\. Run fulcrum in the folder"):
         declared(tmp_path / "prefect.yaml")
+
+
+STANZA = """
+deployments:
+  - name: {name}
+    entrypoint: flows.{folder}.flow.{folder}
+    version: "1"
+    description: A draft.
+    work_pool:
+      name: fulcrum
+"""
+
+FLOW = """
+from prefect import flow
+
+@flow(name="{name}")
+def {folder}():
+    pass
+"""
+
+
+@pytest.fixture
+def draft(processes: Callable[..., None], tmp_path: Path) -> tuple[str, Path]:
+    """Make a process that is not ready, for it has no test and no golden set, with a stanza; give its name and file."""
+    folder = f"draft_{tmp_path.name.rpartition('_')[2]}_{abs(hash(str(tmp_path))) % 10_000}"
+    name = folder.replace("_", "-")
+    definition = _naming("sql-target/erp-postings").replace("targets=", "folder=Path(__file__).parent, targets=")
+    processes(**{folder: f"from pathlib import Path\n{definition}"})
+    (tmp_path / "flows" / folder / "flow.py").write_text(FLOW.format(name=name, folder=folder), encoding="utf-8")
+    file = tmp_path / "prefect.yaml"
+    file.write_text(STANZA.format(name=name, folder=folder), encoding="utf-8")
+    return name, file
+
+
+def test_a_process_that_is_not_ready_is_not_deployed(
+    url: str, settings: Settings, client: Any, draft: tuple[str, Path]
+) -> None:
+    """It is said, with the lines that fail and what to do; all else is made as ever."""
+    from prefect.exceptions import ObjectNotFound
+
+    name, file = draft
+    (refused,) = [change for change in bootstrap(url, settings, file=file) if change.kind == "deployment"]
+    assert (refused.name, refused.done) == (f"{name}/{name}", "refused")
+    assert "golden set" in refused.why
+    assert f"fulcrum readiness {name}" in str(refused)
+    with pytest.raises(ObjectNotFound):
+        client.read_deployment_by_name(f"{name}/{name}")
+
+
+def test_a_draft_is_deployed_to_watch_only(url: str, settings: Settings, draft: tuple[str, Path]) -> None:
+    """Its autonomy is lowered to shadow, with the reason on record; the second time nothing changes."""
+    from fulcrum.ledger import Ledger
+    from fulcrum.process import Autonomy
+
+    name, file = draft
+    (made,) = [c for c in bootstrap(url, settings, file=file, allow_draft=True) if c.kind == "deployment"]
+    assert (made.name, made.done) == (f"{name}/{name}", "created")
+    assert "in shadow only" in made.why
+    assert bootstrap(url, settings, file=file, allow_draft=True) == []
+    with Ledger.open(settings.ledger_url) as ledger:
+        assert ledger.runs.standing(name).autonomy is Autonomy.SHADOW
+        (change,) = ledger.runs.standings(name)
+    assert "golden set" in change["reason"]
