@@ -150,7 +150,10 @@ def test_run_reads_standard_input(fulcrum: Command, monkeypatch: pytest.MonkeyPa
     [
         (("run", PROCESS, "--source", "nowhere.jsonl"), "nowhere.jsonl: no such file, folder or match. Give a"),
         (("run", PROCESS, "--source", ""), "--source is empty; give a file, a folder, a glob or -"),
-        (("run", "no-process", "--source", "-"), "There is no process no-process. The processes here are: invoice-"),
+        (
+            ("run", "no-process", "--source", "-"),
+            "There is no process no-process. The processes here are: complaint-response,",
+        ),
         (("cases", "no-process"), "There is no process no-process."),
         (("case", "nocase"), "There is no case nocase. List them: fulcrum cases PROCESS"),
         (("decide", "nothing", "approve", "--reviewer", "Ada"), "There is no open review nothing."),
