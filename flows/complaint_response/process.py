@@ -45,17 +45,31 @@ def summary_of(complaint: Json, values: Json) -> str:
     return "\n".join([*head, "Facts:", *quotes, "", text_of(complaint, values)])
 
 
+def _offered(part: str) -> tuple[Any, str]:
+    """Give the ids of the approved paragraphs of a part as a type, and when each is to be taken, in words."""
+    approved = [one for one in PARAGRAPHS.values() if one.part == part]
+    kind: Any = Literal[tuple(one.id for one in approved)]
+    return kind, " ".join(f"{one.id}: {one.words}." for one in approved)
+
+
 def _choices() -> type[BaseModel]:
     """Make the model of the last answer: for each part of the letter, the approved paragraphs there are."""
     fields: dict[str, Any] = {}
     for part in PARTS:
-        approved = [one for one in PARAGRAPHS.values() if one.part == part]
-        told = " ".join(f"{one.id}: {one.words}." for one in approved)
-        kind: Any = Literal[tuple(one.id for one in approved)]
+        kind, told = _offered(part)
         words = part.replace("_", " ")
         fields[part] = (kind, Field(description=f"The paragraph for the letter's {words}. Labels: {told}"))
     config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
     return create_model("Chosen", __config__=config, __doc__="What the model is asked last: the paragraphs.", **fields)
+
+
+def _answer() -> type[ComplaintAnswer]:
+    """Let the answer's parts be approved paragraphs alone, so that a reviewer chooses and never types one."""
+    fields: dict[str, Any] = {}
+    for part in PARTS:
+        kind, _ = _offered(part)
+        fields[part] = (kind | None, ComplaintAnswer.model_fields[part])
+    return create_model("ComplaintAnswer", __base__=ComplaintAnswer, __module__=__name__, **fields)
 
 
 def severe(values: Json) -> bool:
@@ -123,7 +137,7 @@ COMPLAINT_RESPONSE = Process(
         willing_to_redesign="Yes: letters are made of approved paragraphs, and nobody writes them freely.",
     ),
     case=Complaint,
-    outcome=ComplaintAnswer,
+    outcome=_answer(),
     ai_steps=(CLASSIFY, FACTS, DRAFT),
     gates=(COMPLAINT_GATE, CLASS_GATE, FACTS_GATE, ANSWER_GATE),
     objectives=Objectives(

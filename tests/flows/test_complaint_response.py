@@ -204,3 +204,17 @@ def test_a_corrected_product_takes_the_letter_along(office: Office) -> None:
     assert values["finding"] == "finding-mortgage"
     assert "your mortgage" in values["draft"].lower() or "mortgage" in values["draft"].lower()
     assert values["severity"] == "severe"
+
+
+def test_a_reviewer_chooses_among_approved_paragraphs() -> None:
+    """No other can be typed into the form, or come from a script."""
+    from pydantic import ValidationError
+
+    from flows.complaint_response.letter import PARAGRAPHS
+
+    outcome = COMPLAINT_RESPONSE.bounded(COMPLAINT_RESPONSE.outcome)
+    offered = outcome.model_json_schema()["properties"]["opening"]["anyOf"][0]["enum"]
+    assert offered == [one.id for one in PARAGRAPHS.values() if one.part == "opening"]
+    about = {"product": "Mortgage", "issue": "Struggling to pay mortgage", "severity": "severe"}
+    with pytest.raises(ValidationError):
+        outcome.model_validate(about | {"opening": "my-own-words"})
