@@ -14,7 +14,7 @@ from blocks import load_ledger
 from fulcrum.errors import FulcrumError
 from fulcrum.process import Process
 from tasks.metrics import measure
-from tasks.review import request_reviews
+from tasks.review import request_reviews, shown_meanwhile
 from tasks.run import ProcessRun, RunOptions
 
 HEAVY = ("pandas", "great_expectations")
@@ -33,7 +33,8 @@ def process_run(process: Process, options: RunOptions) -> Iterator[ProcessRun]:
         versions = {"sop_version": process.sop_version, "prompt_version": process.prompt_version}
         ledger.runs.begin(run.run_id, process.name, standing=run.standing, **versions)
         try:
-            yield run
+            with shown_meanwhile(run):
+                yield run
         except BaseException as error:
             _fail(run, error)
             raise

@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from datetime import datetime, timedelta
+from threading import Event, Lock, Thread
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -38,6 +40,11 @@ STUCK = timedelta(minutes=15)
 SAVERS = 4
 """Forms saved side by side; SQLite answers 503 when fifty are."""
 PAGE = 200
+LOOK = 1.0
+"""Seconds between two looks for reviews to show while a run goes on."""
+
+_PUBLISHING = Lock()
+"""One thread of a process shows reviews at a time: two would make the same runs, which is safe, and twice the work."""
 
 
 class Asking(Protocol):
@@ -57,6 +64,28 @@ def request_reviews(run: Asking) -> int:
     return made
 
 
+@contextmanager
+def shown_meanwhile(run: Asking) -> Iterator[None]:
+    """Show reviews in the UI while the block goes on: the server makes their runs as the model answers.
+
+    What goes wrong here is left to `request_reviews` at the end, which says it.
+    """
+    over = Event()
+    thread = Thread(target=copy_context().run, args=(_show, run, over), name="fulcrum-reviews", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _show(run: Asking, over: Event) -> None:
+    with suppress(Exception), get_client(sync_client=True) as client:
+        while not over.wait(LOOK):
+            publish(run.ledger, run.process, client=client)
+
+
 def publish(
     ledger: Ledger,
     process: Process,
@@ -71,7 +100,7 @@ def publish(
     by one of the next generation. Raises ReviewsNotDeployed.
     """
     made = 0
-    with _client(client) as api:
+    with _PUBLISHING, _client(client) as api:
         while reviews := [r for r in ledger.reviews.open(process.name, unpublished=True) if _among(r, case_ids)]:
             deployment = _deployment(api)
             for start in range(0, len(reviews), AT_ONCE):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,23 @@ def test_fifty_reviews_are_published_once_however_often_it_is_asked_for(desk: Re
     assert {run.state.name for run in runs} == {"Suspended"}
     keys = {"suspended-answer-1-schema", "suspended-answer-1-description"}
     assert all(set(inputs_of(client, run)) == keys for run in runs)
+
+
+def test_reviews_are_shown_while_a_run_goes_on(desk: ReviewDesk, client: Any) -> None:
+    """Nobody waits for the end of a long run: what it has put before a person by now is in the queue."""
+    from tasks.review import shown_meanwhile
+    from tests.loopback import wait_for
+
+    @dataclass
+    class Run:
+        ledger: Any
+        process: Any
+
+    with shown_meanwhile(Run(desk.ledger, INVOICE_INTAKE)):
+        review = desk.ask(proposed())
+        wait_for(lambda: desk.ledger.reviews.find(review.id).flow_run_id)
+        assert run_of(desk, client, review).state.name == "Suspended"
+    assert publish(desk, [review], client=client) == 0
 
 
 def test_a_published_review_can_be_found_and_told_apart_in_the_queue(desk: ReviewDesk, client: Any) -> None:

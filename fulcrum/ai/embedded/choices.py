@@ -46,7 +46,7 @@ def choose(
 def _trust(votes: tuple[list[float], float]) -> float:
     """Say how far examples outweigh words: by the best example's similarity."""
     shares, nearest = votes
-    return min(0.97, 0.55 + 0.9 * nearest) if any(shares) else 0.0
+    return min(0.97, 0.3 + 0.9 * nearest) if any(shares) else 0.0
 
 
 def _by_examples(text: str, examples: Sequence[tuple[str, Any]], names: list[str]) -> tuple[list[float], float]:
