@@ -1,0 +1,1 @@
+"""What benchmarks and crash tests talk to: servers on loopback, each a process of its own, that count."""
