@@ -6,10 +6,12 @@ Only the order of the numbers matters to the guarantee, not their scale.
 from __future__ import annotations
 
 import json
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
+from itertools import accumulate
 from math import exp, fsum, isfinite
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -31,6 +33,35 @@ class Token:
     rivals: tuple[tuple[bytes, float], ...]
 
 
+class _Spelling:
+    """The endpoint's tokens, placed on the answer's bytes; those without content are left out."""
+
+    def __init__(self, entries: Sequence[Json], pieces: Sequence[bytes], offset: int) -> None:
+        told = [(entry, piece) for entry, piece in zip(entries, pieces, strict=True) if piece]
+        self._entries = [entry for entry, _ in told]
+        self._pieces = [piece for _, piece in told]
+        self._ends = list(accumulate((len(piece) for piece in self._pieces), initial=offset))
+        self._starts, self._ends = self._ends[:-1], self._ends[1:]
+        self._logprobs = [_logprob(entry) for entry in self._entries]
+
+    def logprobs(self, start: int, end: int) -> list[float]:
+        """Give the log-probabilities of the tokens over some bytes."""
+        first, last = self._range(start, end)
+        return self._logprobs[first:last]
+
+    def tokens(self, start: int, end: int) -> list[Token]:
+        """Give the tokens over some bytes, with their rivals."""
+        return [self._token(at) for at in range(*self._range(start, end))]
+
+    def _range(self, start: int, end: int) -> tuple[int, int]:
+        return bisect_right(self._ends, start), bisect_left(self._starts, end)
+
+    def _token(self, at: int) -> Token:
+        told = self._entries[at].get("top_logprobs") or ()
+        rivals = tuple((_content(rival), _logprob(rival)) for rival in told)
+        return Token(self._starts[at], self._ends[at], self._pieces[at], self._logprobs[at], rivals)
+
+
 def field_confidence(outcome: type[BaseModel], text: str, logprobs: Sequence[Any] | None) -> dict[str, float]:
     """Say how sure the model was of each top-level field, 0 to 1; a field without a number is left out.
 
@@ -40,19 +71,24 @@ def field_confidence(outcome: type[BaseModel], text: str, logprobs: Sequence[Any
     where it ends. A token across the edge counts whole; what it shares with the edge is punctuation.
     """
     content = text.encode("utf-8", "surrogatepass")
-    tokens = _placed(logprobs or (), content)
-    if not tokens:
+    try:
+        spelling = _placed(logprobs or (), content)
+        return _judged(outcome, text, content, spelling) if spelling else {}
+    except (KeyError, TypeError, ValueError, AttributeError):
+        # Log-probabilities of another shape than the interface's say nothing.
         return {}
+
+
+def _judged(outcome: type[BaseModel], text: str, content: bytes, spelling: _Spelling) -> dict[str, float]:
     options = _options(outcome)
     found = {}
     for name, (first, last) in value_spans(text).items():
         if name not in outcome.model_fields:
             continue
         start, end = _bytes_before(text, first), _bytes_before(text, last)
-        over = [token for token in tokens if token.content and token.start < end and token.end > start]
-        among = _spelled(options.get(name, ()), content[start:end])
-        sure = _among(over, among, content[start:end], start) if among else None
-        found[name] = _likely(over) if sure is None else sure
+        among = _spelled(options[name], content[start:end]) if name in options else ()
+        sure = _among(spelling.tokens(start, end), among, content[start:end], start) if among else None
+        found[name] = _likely(spelling.logprobs(start, end)) if sure is None else sure
     return {name: sure for name, sure in found.items() if sure is not None}
 
 
@@ -96,21 +132,11 @@ def carried(own: dict[str, float], required: Sequence[str], before: float | None
     return None if sure is None or before is None else min(sure, before)
 
 
-def _placed(logprobs: Sequence[Any], content: bytes) -> list[Token]:
-    """Place the endpoint's tokens on the answer's bytes; [] when they do not spell it."""
-    try:
-        spelled = [_content(entry) for entry in logprobs]
-        offset = -b"".join(spelled).find(content) if content else 1
-        if offset > 0:
-            return []
-        tokens = []
-        for entry, piece in zip(logprobs, spelled, strict=True):
-            rivals = tuple((_content(rival), _logprob(rival)) for rival in entry.get("top_logprobs") or ())
-            tokens.append(Token(offset, offset + len(piece), piece, _logprob(entry), rivals))
-            offset += len(piece)
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return []
-    return tokens
+def _placed(logprobs: Sequence[Any], content: bytes) -> _Spelling | None:
+    """Place the endpoint's tokens on the answer's bytes; None when they do not spell it."""
+    pieces = [_content(entry) for entry in logprobs]
+    offset = -b"".join(pieces).find(content) if content else 1
+    return _Spelling(logprobs, pieces, offset) if offset <= 0 else None
 
 
 def _content(entry: Json) -> bytes:
@@ -131,8 +157,8 @@ def _bytes_before(text: str, at: int) -> int:
     return at if text.isascii() else len(text[:at].encode("utf-8", "surrogatepass"))
 
 
-def _likely(tokens: Sequence[Token]) -> float | None:
-    return exp(fsum(token.logprob for token in tokens)) if tokens else None
+def _likely(logprobs: Sequence[float]) -> float | None:
+    return exp(fsum(logprobs)) if logprobs else None
 
 
 def _among(tokens: Sequence[Token], options: Sequence[bytes], chosen: bytes, start: int) -> float | None:

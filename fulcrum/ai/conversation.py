@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import count
 from threading import Condition
 from time import monotonic
 from types import TracebackType
@@ -18,9 +19,13 @@ AHEAD = 2
 GIVE_UP_AFTER = 8
 """Failures in a row, with nothing heard from the endpoint in between, after which a conversation stops asking."""
 
+_order = count()
+
 
 class Conversation:
     """Questions under way at one endpoint; conversations with the same endpoint share its client and its places.
+
+    The older conversation's questions come first, so that batches are done one after another.
 
     Once the endpoint has failed `give_up_after` times in a row, the questions that wait are answered `unavailable`
     without a call, so that a dead endpoint does not cost a time-out a question. A later conversation tries again.
@@ -40,6 +45,7 @@ class Conversation:
         self._give_up_after = give_up_after
         self._failures = 0
         self._heard = self._line.heard
+        self._order = next(_order)
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -111,7 +117,7 @@ class Conversation:
             self._changed.notify_all()
 
     async def _ask(self, question: Question) -> Answer:
-        async with self._line.places:
+        async with self._line.places.one(self._order):
             if self._given_up:
                 return unavailable(question)
             answer = await self._line.ask(question)

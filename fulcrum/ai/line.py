@@ -15,6 +15,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from fulcrum.ai.endpoint import Endpoint
+from fulcrum.ai.places import Places
 from fulcrum.ai.question import Answer, Fault, Question
 from fulcrum.ai.reply import Asked, answered, failed, fault_of
 
@@ -31,7 +32,7 @@ class Line:
 
     endpoint: Endpoint
     client: AsyncOpenAI
-    places: asyncio.Semaphore
+    places: Places
     heard: int = 0
     """How often the endpoint has answered at all."""
 
@@ -74,8 +75,7 @@ class Exchange:
         """Find or make the endpoint's line; the caller holds the lock. Raises EndpointMisconfigured."""
         key = endpoint.key()
         if (endpoint, key) not in self._lines:
-            places = asyncio.Semaphore(endpoint.concurrency)
-            self._lines[endpoint, key] = Line(endpoint, _client(endpoint, key), places)
+            self._lines[endpoint, key] = Line(endpoint, _client(endpoint, key), Places(endpoint.concurrency))
         return self._lines[endpoint, key]
 
     def close(self) -> None:

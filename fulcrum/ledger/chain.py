@@ -33,7 +33,12 @@ def new_salt() -> str:
 
 def content_digest(salt: str, body: Any) -> str:
     """Digest a content under its salt; SHA-256, hex."""
-    return sha256(f"{salt}{canonical(body)}".encode(errors="surrogatepass")).hexdigest()
+    return text_digest(salt, canonical(body))
+
+
+def text_digest(salt: str, text: str) -> str:
+    """Digest a content that is written as canonical JSON already; SHA-256, hex."""
+    return sha256(f"{salt}{text}".encode(errors="surrogatepass")).hexdigest()
 
 
 def _plain(value: Any) -> Any:

@@ -16,6 +16,12 @@ def canonical(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
 
 
+class Canonical(str):
+    """JSON that is written in that form already, so that what was digested is not written a second time."""
+
+    __slots__ = ()
+
+
 class UtcDateTime(TypeDecorator[datetime]):
     """An aware moment, kept in UTC; SQLite's own type forgets the zone. A naive one is refused."""
 
@@ -73,7 +79,9 @@ class JsonText(TypeDecorator[Any]):
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         """Write canonical JSON."""
-        return None if value is None else canonical(value)
+        if value is None:
+            return None
+        return str(value) if isinstance(value, Canonical) else canonical(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         """Read it back."""

@@ -6,14 +6,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import BindParameter, Connection, Update, bindparam, insert, select, update
 
 from fulcrum.cases import Batch, Json, Status
 from fulcrum.errors import CaseNotFound, LeaseLost
-from fulcrum.ledger.chain import START, content_digest, event_hash, new_salt
+from fulcrum.ledger.chain import START, event_hash, new_salt, text_digest
+from fulcrum.ledger.columns import Canonical, canonical
 from fulcrum.ledger.states import OPEN, after
 from fulcrum.ledger.tables import CaseRow, ContentRow, EventRow
 
@@ -24,6 +26,23 @@ IN_A_STATEMENT = 500
 """How many ids a statement names at once; SQLite takes 32,766 variables, a planner likes fewer."""
 
 T = TypeVar("T")
+
+# Built once: SQLAlchemy then finds the compiled form at once. Built anew for each of a run's many small transactions,
+# their construction was half of what those cost (docs/performance.md).
+IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+INSERT_CONTENTS = insert(ContentRow)
+_INSERT_EVENTS = insert(EventRow)
+_CONTENTS = select(ContentRow.digest, ContentRow.body).where(ContentRow.digest.in_(IDS))
+# Ordered, so that two writers lock rows in one order and cannot wait for each other in a circle.
+_STANDING = (
+    select(
+        CaseRow.id, CaseRow.process, CaseRow.status, CaseRow.lease_token, CaseRow.received_at, CaseRow.revision,
+        CaseRow.head, CaseRow.events,
+    )
+    .where(CaseRow.id.in_(IDS))
+    .order_by(CaseRow.id)
+    .with_for_update()
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,19 +78,19 @@ def chunked(items: Iterable[T], size: int = IN_A_STATEMENT) -> Iterator[list[T]]
 def keep_content(tx: Connection, case_id: str, kind: str, body: Json, now: datetime) -> str:
     """Store a content and return the digest it goes by."""
     row = content_row(case_id, kind, body, now)
-    tx.execute(insert(ContentRow), [row])
+    tx.execute(INSERT_CONTENTS, [row])
     return str(row["digest"])
 
 
 def content_row(case_id: str, kind: str, body: Json, now: datetime) -> Json:
     """Make the row of a content under a fresh salt."""
-    salt = new_salt()
+    salt, text = new_salt(), Canonical(canonical(body))
     return {
-        "digest": content_digest(salt, body),
+        "digest": text_digest(salt, text),
         "case_id": case_id,
         "kind": kind,
         "salt": salt,
-        "body": body,
+        "body": text,
         "created_at": now,
     }
 
@@ -80,17 +99,24 @@ def read_contents(tx: Connection, digests: Iterable[str]) -> dict[str, Json]:
     """Read contents by digest; erased ones are missing."""
     found: dict[str, Json] = {}
     for chunk in chunked(set(digests)):
-        rows = tx.execute(select(ContentRow.digest, ContentRow.body).where(ContentRow.digest.in_(chunk)))
+        rows = tx.execute(_CONTENTS, {"ids": chunk})
         found.update({digest: body for digest, body in rows if body is not None})
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Standing:
+class Kept(NamedTuple):
+    """A content that a change has left: the digest it goes by, and its case's revision."""
+
+    digest: str
+    revision: int
+
+
+class _Standing(NamedTuple):
     process: str
     status: Status
     token: str | None
     received_at: datetime
+    revision: int
     head: str
     events: int
 
@@ -103,8 +129,8 @@ def apply(
     run_id: str | None = None,
     lease: Batch | None = None,
     hold: bool = True,
-) -> dict[str, str]:
-    """Make the changes, all or none; several of one case follow each other. Returns content digests by case.
+) -> dict[str, Kept]:
+    """Make the changes, all or none; several of one case follow each other. Returns the contents kept, by case.
 
     With `lease` each case must still be held under its token; the lease is renewed where `hold`, and ends where the
     case is no longer open. Raises CaseNotFound, LeaseLost or IllegalTransition.
@@ -117,26 +143,25 @@ def apply(
     contents: list[Json] = []
     events: list[Json] = []
     updates: dict[str, Json] = {}
-    digests: dict[str, str] = {}
+    kept: dict[str, Kept] = {}
     for change in changes:
         standing = cases[change.case_id]
         status = after(change.case_id, standing.status, change.transition)
         digest = None
         if change.content is not None:
             contents.append(row := content_row(change.case_id, change.kind, change.content, now))
-            digest = digests[change.case_id] = str(row["digest"])
+            digest = str(row["digest"])
+            kept[change.case_id] = Kept(digest, standing.revision)
         event = _event(change, standing, status, digest, now, run_id)
         events.append(event)
         sets = dict(change.sets) | ({change.keep: digest} if change.keep else {})
         updates[change.case_id] = updates.get(change.case_id, {}) | sets | _case_columns(event, standing, status)
-        cases[change.case_id] = _Standing(
-            standing.process, status, standing.token, standing.received_at, event["hash"], standing.events + 1
-        )
+        cases[change.case_id] = standing._replace(status=status, head=event["hash"], events=standing.events + 1)
     if contents:
-        tx.execute(insert(ContentRow), contents)
-    tx.execute(insert(EventRow), events)
+        tx.execute(INSERT_CONTENTS, contents)
+    tx.execute(_INSERT_EVENTS, events)
     _update(tx, updates, now + LEASE if lease is not None and hold else None)
-    return digests
+    return kept
 
 
 def first_event(case: Json, *, now: datetime, run_id: str | None, facts: Json) -> Json:
@@ -144,25 +169,17 @@ def first_event(case: Json, *, now: datetime, run_id: str | None, facts: Json) -
     change = Change(
         case_id=case["id"], transition="", activity="receive", resource="system", started_at=now, facts=facts
     )
-    standing = _Standing(case["process"], Status.RECEIVED, None, now, START, 0)
+    standing = _Standing(case["process"], Status.RECEIVED, None, now, 1, START, 0)
     return _event(change, standing, Status.RECEIVED, case["input"], now, run_id)
 
 
 def _standing(tx: Connection, case_ids: Sequence[str]) -> dict[str, _Standing]:
     found: dict[str, _Standing] = {}
     for chunk in chunked(sorted(set(case_ids))):
-        columns = (
-            CaseRow.process,
-            CaseRow.status,
-            CaseRow.lease_token,
-            CaseRow.received_at,
-            CaseRow.head,
-            CaseRow.events,
-        )
-        # Ordered, so that two writers lock rows in one order and cannot wait for each other in a circle.
-        query = select(CaseRow.id, *columns).where(CaseRow.id.in_(chunk)).order_by(CaseRow.id).with_for_update()
-        for case_id, process, status, token, received_at, head, events in tx.execute(query):
-            found[case_id] = _Standing(process, Status(status), token, received_at, head, events)
+        for case_id, process, status, token, received_at, revision, head, events in tx.execute(
+            _STANDING, {"ids": chunk}
+        ):
+            found[case_id] = _Standing(process, Status(status), token, received_at, revision, head, events)
     for case_id in case_ids:
         if case_id not in found:
             raise CaseNotFound(case_id=case_id)
@@ -215,5 +232,11 @@ def _update(tx: Connection, updates: Mapping[str, Json], lease_until: datetime |
         row = columns | ({"lease_until": lease_until} if held else {"lease_token": None, "lease_until": None})
         groups.setdefault(tuple(sorted(row)), []).append({f"new_{k}": v for k, v in row.items()} | {"the_id": case_id})
     for names, rows in groups.items():
-        values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
-        tx.execute(update(CaseRow).where(CaseRow.id == bindparam("the_id")).values(values), rows)
+        tx.execute(_update_of(names), rows)
+
+
+@lru_cache(maxsize=64)
+def _update_of(names: tuple[str, ...]) -> Update:
+    """Build the update that sets these columns of one case after another."""
+    values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
+    return update(CaseRow).where(CaseRow.id == bindparam("the_id")).values(values)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, RowMapping, insert, or_, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, insert, or_, select, update
 from sqlalchemy.orm import aliased
 
 from fulcrum.cases import Delivery, Effect, Json, ReasonCode, Receipt, ReviewKind, Route, Routing
@@ -19,6 +19,14 @@ from fulcrum.ledger.store import Store
 from fulcrum.ledger.tables import CaseRow, ContentRow, DeliveryRow
 
 PENDING, DELIVERED, REFUSED, CANCELLED = "pending", "delivered", "refused", "cancelled"
+
+_SETTLED = (
+    update(DeliveryRow)
+    .where(DeliveryRow.key == bindparam("the_key"))
+    .values(lease_token=None, lease_until=None, attempts=bindparam("tries"))
+)
+_RECEIPTED = _SETTLED.values(state=DELIVERED, receipt=bindparam("reference"), delivered_at=bindparam("now"), error=None)
+_FAILED = _SETTLED.values(state=bindparam("left"), error=bindparam("why"), due_at=bindparam("now"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +111,7 @@ class Outbox:
         now = self._store.now()
         with self._store.write() as tx:
             _hold(tx, parcel)
-            for result in results:
-                _settle(tx, result, now)
+            _settle(tx, results, now)
             transitions = _transitions(tx, results)
             changes = [_change(result, started_at, transitions[result.delivery.key]) for result in results]
             apply(tx, changes, now=now, run_id=run_id)
@@ -184,13 +191,20 @@ def _hold(tx: Connection, parcel: Parcel) -> None:
         raise LeaseLost(count=len(lost), case_id=lost[0].case_id)
 
 
-def _settle(tx: Connection, result: Result, now: datetime) -> None:
-    values: Json = {"lease_token": None, "lease_until": None, "attempts": result.delivery.attempts + 1}
-    if result.receipt is not None:
-        values |= {"state": DELIVERED, "receipt": result.receipt.reference, "delivered_at": now, "error": None}
-    else:
-        values |= {"state": REFUSED if _goes_back(result) else PENDING, "error": str(result.error), "due_at": now}
-    tx.execute(update(DeliveryRow).where(DeliveryRow.key == result.delivery.key).values(values))
+def _settle(tx: Connection, results: Sequence[Result], now: datetime) -> None:
+    taken = [_attempted(r) | {"reference": r.receipt.reference, "now": now} for r in results if r.receipt is not None]
+    failed = [
+        _attempted(r) | {"left": REFUSED if _goes_back(r) else PENDING, "why": str(r.error), "now": now}
+        for r in results
+        if r.receipt is None
+    ]
+    for statement, rows in ((_RECEIPTED, taken), (_FAILED, failed)):
+        if rows:
+            tx.execute(statement, rows)
+
+
+def _attempted(result: Result) -> Json:
+    return {"the_key": result.delivery.key, "tries": result.delivery.attempts + 1}
 
 
 def _goes_back(result: Result) -> bool:

@@ -11,11 +11,18 @@ from decimal import Decimal
 from sqlalchemy import Connection, RowMapping, insert, select
 
 from fulcrum.cases import Batch, Case, Delivery, Json, ModelCall, Proposal, Route, Routing, Status
-from fulcrum.ledger.journal import Change, apply, chunked, content_row, read_contents
+from fulcrum.ledger.journal import IDS, INSERT_CONTENTS, Change, Kept, apply, chunked, content_row, read_contents
 from fulcrum.ledger.outbox import post
 from fulcrum.ledger.review_rows import open_reviews
 from fulcrum.ledger.store import Store
 from fulcrum.ledger.tables import CaseRow, ContentRow, EventRow, ModelCallRow, ProposalRow
+
+_INSERT_CALLS = insert(ModelCallRow)
+_INSERT_PROPOSALS = insert(ProposalRow)
+_PAID = select(ModelCallRow.case_id, ModelCallRow.cost, ModelCallRow.currency, ModelCallRow.asked_at).where(
+    ModelCallRow.case_id.in_(IDS)
+)
+_BOOKED = select(EventRow.case_id, EventRow.cost).where(EventRow.case_id.in_(IDS), EventRow.cost.is_not(None))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,12 +133,8 @@ class Work:
             if proposals:
                 owed = unbooked(tx, [p.case_id for p in proposals])
                 changes = [_propose(p, owed.get(p.case_id), keys.get(p.case_id), now) for p in proposals]
-                digests = apply(tx, changes, now=now, run_id=batch.run_id, lease=batch)
-                revisions = _revisions(tx, [p.case_id for p in proposals])
-                rows = [
-                    _proposal_row(p, batch.run_id, digests[p.case_id], revisions[p.case_id], now) for p in proposals
-                ]
-                tx.execute(insert(ProposalRow), rows)
+                kept = apply(tx, changes, now=now, run_id=batch.run_id, lease=batch)
+                tx.execute(_INSERT_PROPOSALS, [_proposal_row(p, batch.run_id, kept[p.case_id], now) for p in proposals])
 
     def route(
         self,
@@ -208,12 +211,10 @@ def unbooked(tx: Connection, case_ids: Sequence[str]) -> dict[str, Owed]:
     """Find by case the cost of calls that no event carries yet: the event log is the bill, so none may be left out."""
     owed: dict[str, Owed] = {}
     for chunk in chunked(case_ids):
-        calls = select(ModelCallRow.case_id, ModelCallRow.cost, ModelCallRow.currency, ModelCallRow.asked_at)
-        for case_id, cost, currency, asked_at in tx.execute(calls.where(ModelCallRow.case_id.in_(chunk))):
+        for case_id, cost, currency, asked_at in tx.execute(_PAID, {"ids": chunk}):
             before = owed.get(case_id, Owed(Decimal(0), currency, asked_at))
             owed[case_id] = Owed(before.cost + cost, currency, min(before.since, asked_at))
-        events = select(EventRow.case_id, EventRow.cost).where(EventRow.case_id.in_(chunk), EventRow.cost.is_not(None))
-        for case_id, booked in tx.execute(events):
+        for case_id, booked in tx.execute(_BOOKED, {"ids": chunk}):
             if case_id in owed and booked is not None:
                 owed[case_id] = replace(owed[case_id], cost=owed[case_id].cost - booked)
     return owed
@@ -238,17 +239,9 @@ def _propose(proposal: Proposal, owed: Owed | None, key: str | None, now: dateti
     )
 
 
-def _proposal_row(proposal: Proposal, run_id: str, digest: str, revision: int, now: datetime) -> Json:
+def _proposal_row(proposal: Proposal, run_id: str, kept: Kept, now: datetime) -> Json:
     row = {name: getattr(proposal, name) for name in PROPOSAL_COLUMNS}
-    return row | {"content": digest, "revision": revision, "run_id": run_id, "proposed_at": now}
-
-
-def _revisions(tx: Connection, case_ids: Sequence[str]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for chunk in chunked(case_ids):
-        query = select(CaseRow.id, CaseRow.revision).where(CaseRow.id.in_(chunk))
-        found.update((row.id, row.revision) for row in tx.execute(query))
-    return found
+    return row | {"content": kept.digest, "revision": kept.revision, "run_id": run_id, "proposed_at": now}
 
 
 PROPOSAL_COLUMNS = (
@@ -271,9 +264,9 @@ def _store_calls(tx: Connection, run_id: str, calls: Sequence[ModelCall], now: d
             row["answer"] = content["digest"]
         rows.append(row)
     if contents:
-        tx.execute(insert(ContentRow), contents)
+        tx.execute(INSERT_CONTENTS, contents)
     if rows:
-        tx.execute(insert(ModelCallRow), rows)
+        tx.execute(_INSERT_CALLS, rows)
 
 
 def _call(row: RowMapping) -> ModelCall:

@@ -173,6 +173,7 @@ def test_tokens_that_spell_something_else_give_no_confidence() -> None:
     """Tokens that do not contain the answer are not its tokens; an end mark after it does no harm."""
     text = '{"name":"x"}'
     assert field_confidence(Paper, text, tokens("other")) == {}
+    assert field_confidence(Paper, text, tokens('{"name":', '"y"', "}")) == {}
     assert field_confidence(Paper, text, None) == {}
     assert field_confidence(Paper, text, tokens('{"name":', '"x"', "}", "<|end|>")) == {
         "name": pytest.approx(exp(-0.1))
