@@ -60,7 +60,26 @@ ModelEndpoint(base_url="https://api.openai.com/v1", model="gpt-5-mini", api_key=
         ge=1,
         le=1000,
         title="Calls at once",
-        description="How many calls one process may have open at the endpoint.",
+        description="How many calls all workers together may have open at the endpoint.",
+    )
+    worker_concurrency: int | None = Field(
+        default=_default("worker_concurrency"),
+        ge=1,
+        le=1000,
+        title="Calls at once of a worker",
+        description="How many of these one worker may have open. Empty: as many as are free.",
+    )
+    requests_per_minute: int | None = Field(
+        default=_default("requests_per_minute"),
+        ge=1,
+        title="Requests a minute",
+        description="How many calls all workers together may begin in a minute. Empty: no limit.",
+    )
+    tokens_per_minute: int | None = Field(
+        default=_default("tokens_per_minute"),
+        ge=1,
+        title="Tokens a minute",
+        description="How many tokens, in and out, all workers together may use in a minute. Empty: no limit.",
     )
     timeout_s: float = Field(
         default=_default("timeout_s"), gt=0, title="Time-out", description="Seconds that one attempt may take."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from threading import Thread
 from typing import Any
@@ -11,14 +11,19 @@ from typing import Any
 from prefect.logging import get_run_logger
 
 from blocks import load_ledger
-from fulcrum.errors import FulcrumError
+from fulcrum.errors import FulcrumError, LedgerUnavailable
 from fulcrum.process import Process
+from tasks.meanwhile import meanwhile
 from tasks.metrics import measure
 from tasks.review import request_reviews, shown_meanwhile
 from tasks.run import ProcessRun, RunOptions
+from tasks.sharing import shared_endpoint
 
 HEAVY = ("pandas", "great_expectations")
 """What the gates need and takes seconds to import; done side by side with the intake."""
+
+RENEW_S = 15.0
+"""Seconds between two renewals of what a run holds; a quarter of a lease."""
 
 
 @contextmanager
@@ -33,7 +38,7 @@ def process_run(process: Process, options: RunOptions) -> Iterator[ProcessRun]:
         versions = {"sop_version": process.sop_version, "prompt_version": process.prompt_version}
         ledger.runs.begin(run.run_id, process.name, standing=run.standing, **versions)
         try:
-            with shown_meanwhile(run):
+            with held_meanwhile(run), shared_endpoint(run.endpoint), shown_meanwhile(run):
                 yield run
         except BaseException as error:
             _fail(run, error)
@@ -42,6 +47,19 @@ def process_run(process: Process, options: RunOptions) -> Iterator[ProcessRun]:
         ledger.runs.end(run.run_id, _figures(run))
     finally:
         ledger.close()
+
+
+@contextmanager
+def held_meanwhile(run: ProcessRun) -> Iterator[None]:
+    """Renew the leases of what the run holds, whichever step it waits for, for as long as its process lives."""
+
+    def renew() -> None:
+        # A ledger that is away for a while may be back before the leases end; if not, each write says so.
+        with suppress(LedgerUnavailable):
+            run.ledger.leases.renew(run.process.name, run.run_id)
+
+    with meanwhile(renew, every=RENEW_S, name="leases"):
+        yield
 
 
 def _fail(run: ProcessRun, error: BaseException) -> None:

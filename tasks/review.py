@@ -6,9 +6,8 @@ import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from contextvars import copy_context
 from datetime import datetime, timedelta
-from threading import Event, Lock, Thread
+from threading import Lock
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -26,6 +25,7 @@ from fulcrum.forms import form_of, name_of
 from fulcrum.ledger import Dossier, Ledger
 from fulcrum.ledger.journal import chunked
 from fulcrum.process import Process
+from tasks.meanwhile import meanwhile
 from tasks.review_forms import forget_forms, pause_key, read_answer, save_form, suspended
 
 DEPLOYMENT = "review-case/review-case"
@@ -70,20 +70,13 @@ def shown_meanwhile(run: Asking) -> Iterator[None]:
 
     What goes wrong here is left to `request_reviews` at the end, which says it.
     """
-    over = Event()
-    thread = Thread(target=copy_context().run, args=(_show, run, over), name="fulcrum-reviews", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
 
-
-def _show(run: Asking, over: Event) -> None:
-    with suppress(Exception), get_client(sync_client=True) as client:
-        while not over.wait(LOOK):
+    def show() -> None:
+        with suppress(Exception):
             publish(run.ledger, run.process, client=client)
+
+    with get_client(sync_client=True) as client, meanwhile(show, every=LOOK, name="reviews"):
+        yield
 
 
 def publish(

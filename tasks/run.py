@@ -105,7 +105,7 @@ class ProcessRun:
         return lapsed
 
 
-def ahead(futures: Iterable[PrefectFuture[T]], *, batches: int) -> Iterator[T]:
+def ahead(futures: Iterable[PrefectFuture[T]], *, batches: int = 1) -> Iterator[T]:
     """Give results in order while up to `batches` further ones are under way.
 
     When making the next future fails, what is under way is finished first.

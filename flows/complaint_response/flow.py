@@ -14,7 +14,7 @@ from tasks.intake import take_in
 from tasks.lifecycle import process_run
 from tasks.review import request_reviews
 from tasks.routing import advance, route
-from tasks.run import RunOptions
+from tasks.run import RunOptions, ahead
 
 SAMPLES = str(FOLDER / "samples" / "inbox")
 
@@ -25,11 +25,11 @@ def complaint_response(source: str = SAMPLES, options: RunOptions = RunOptions()
     with process_run(COMPLAINT_RESPONSE, options) as run:
         take_in(run, source)
         while run.has_work():
-            for batch in run.open_batches():
-                classified = ask(run, check(run, batch, COMPLAINT_GATE), CLASSIFY)
-                quoted = ask(run, advance(run, check(run, classified, CLASS_GATE)), FACTS)
-                drafted = ask(run, advance(run, check(run, quoted, FACTS_GATE)), DRAFT)
-                deliver(run, route(run, check(run, drafted, ANSWER_GATE)))
+            classed = (ask.submit(run, check(run, batch, COMPLAINT_GATE), CLASSIFY) for batch in run.open_batches())
+            quoted = (ask.submit(run, advance(run, check(run, batch, CLASS_GATE)), FACTS) for batch in ahead(classed))
+            drafted = (ask.submit(run, advance(run, check(run, batch, FACTS_GATE)), DRAFT) for batch in ahead(quoted))
+            for batch in ahead(drafted):
+                deliver(run, route(run, check(run, batch, ANSWER_GATE)))
         deliver(run)
         request_reviews(run)
     return run.result

@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from time import monotonic
 
 from fulcrum.ai.budget import Budget
 from fulcrum.ai.confidence import agreement, consensus, field_confidence, overall
@@ -21,9 +20,6 @@ from fulcrum.errors import LeaseLost
 from fulcrum.examples import from_catalogues, shown
 from fulcrum.ledger import Ledger
 from fulcrum.process import AiStep, Process
-
-RENEW_SECONDS = 15.0
-"""How long to wait for an answer before the lease is renewed; a quarter of its length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,18 +143,13 @@ class Inquiry:
 
     def _converse(self, conversation: Conversation) -> None:
         self._feed(conversation)
-        renewed = monotonic()
         while self._waiting or conversation.outstanding:
-            self._take(conversation.arrivals(timeout=RENEW_SECONDS))
-            # Answers renew the cases that they are about; those still waiting for their turn need it as well.
-            if monotonic() - renewed >= RENEW_SECONDS:
-                self._ledger.leases.renew(self._batch)
-                renewed = monotonic()
+            self._take(conversation.arrivals())
             self._feed(conversation)
 
     def _feed(self, conversation: Conversation) -> None:
         """Hand over as many questions as the endpoint can be busy with and the budget covers."""
-        while self._waiting and conversation.outstanding < self._endpoint.concurrency * AHEAD:
+        while self._waiting and conversation.outstanding < self._endpoint.at_once * AHEAD:
             question = self._waiting[0]
             price = estimate(self._endpoint, question) if self._budget.limited else Decimal(0)
             if not self._budget.reserve(price):

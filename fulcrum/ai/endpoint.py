@@ -26,6 +26,8 @@ class Endpoint(BaseModel):
     Prices are per million tokens, in `currency`; without them the price list knows the model or nobody does.
     `timeout_s` is the seconds of one attempt, `retries` how often the client repeats a failed one. `samples` above 1
     asks each question so often, for the agreement. None leaves `temperature` or `seed` out of the request.
+    `concurrency` calls are made at once by all workers together, and `worker_concurrency` of them by one (None: all).
+    `requests_per_minute` and `tokens_per_minute` hold for all workers together as well (None: no limit).
     `structured` sends the outcome's schema as a strict `response_format`; without it the prompt spells the schema out.
     """
 
@@ -39,6 +41,9 @@ class Endpoint(BaseModel):
     output_price: Price | None = None
     currency: str = Field(default="USD", pattern="^[A-Z]{3}$")
     concurrency: int = Field(default=32, ge=1, le=1000)
+    worker_concurrency: int | None = Field(default=None, ge=1, le=1000)
+    requests_per_minute: int | None = Field(default=None, ge=1)
+    tokens_per_minute: int | None = Field(default=None, ge=1)
     timeout_s: float = Field(default=30.0, gt=0, allow_inf_nan=False)
     retries: int = Field(default=2, ge=0, le=10)
     samples: int = Field(default=1, ge=1, le=25)
@@ -71,6 +76,11 @@ class Endpoint(BaseModel):
             msg = "the price list is in USD: set input_price and output_price to use another currency"
             raise ValueError(msg)
         return self
+
+    @property
+    def at_once(self) -> int:
+        """Say how many calls one worker may make at once."""
+        return min(self.concurrency, self.worker_concurrency or self.concurrency)
 
     @property
     def embedded(self) -> bool:

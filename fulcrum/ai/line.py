@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import gc
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Lock, Thread
@@ -15,9 +16,10 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from fulcrum.ai.endpoint import Endpoint
+from fulcrum.ai.pace import Pace
 from fulcrum.ai.places import Places
 from fulcrum.ai.question import Answer, Fault, Question
-from fulcrum.ai.reply import Asked, answered, failed, fault_of
+from fulcrum.ai.reply import Asked, answered, asked_tokens, failed, fault_of
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -25,19 +27,64 @@ if TYPE_CHECKING:
 WAITS_S = 60.0
 """Seconds that a call may spend between its attempts, on top of the attempts themselves."""
 
+TICK_S = 0.1
+"""Seconds between two grants of an endpoint's rate."""
+
 
 @dataclass(eq=False, slots=True)
 class Line:
-    """What all conversations with one endpoint share. Only the loop's thread touches it once it is made."""
+    """What all conversations with one endpoint share. Only the loop's thread touches it once it is made.
+
+    It keeps the endpoint's limits within this process. A run that shares them with other workers sets its `share`.
+    """
 
     endpoint: Endpoint
     client: AsyncOpenAI
     places: Places
+    requests: Pace
+    tokens: Pace
+    share: float = 1.0
+    """The part of the endpoint's rate that this process may use."""
     heard: int = 0
     """How often the endpoint has answered at all."""
+    tokens_out: int = 0
+    """What those answers had in tokens."""
+
+    @classmethod
+    def open(cls, endpoint: Endpoint, client: AsyncOpenAI) -> Line:
+        """Make the line, with the endpoint's limits."""
+        requests, tokens = Pace(endpoint.requests_per_minute), Pace(endpoint.tokens_per_minute)
+        return cls(endpoint, client, Places(endpoint.at_once), requests, tokens)
 
     async def ask(self, question: Question) -> Answer:
-        """Ask one question now; whatever the endpoint does comes back as an answer."""
+        """Ask one question as soon as the endpoint's rate allows; what the endpoint does comes back as an answer."""
+        expected = self._tokens_expected(question)
+        await self.requests.spend(1)
+        await self.tokens.spend(expected)
+        answer = await self._call(question)
+        self.tokens.settle(expected, answer.tokens_in + answer.tokens_out)
+        if answer.error is None or not answer.error.transient:
+            self.heard += 1
+            self.tokens_out += answer.tokens_out
+        return answer
+
+    async def keep_time(self) -> None:
+        """Grant this process's share of the endpoint's rate, by the clock."""
+        while True:
+            await asyncio.sleep(TICK_S)
+            for pace in (self.requests, self.tokens):
+                if pace.per_minute is not None:
+                    # What is not used now is not saved up: that would be a burst later.
+                    pace.grant(min(self.share * pace.per_minute * TICK_S / 60, max(pace.owed, 0.0)))
+
+    def _tokens_expected(self, question: Question) -> float:
+        """Expect what the request has, and an answer like those heard so far; the longest before there was one."""
+        if self.endpoint.tokens_per_minute is None:
+            return 0.0
+        answer = self.tokens_out / self.heard if self.heard else self.endpoint.max_output_tokens
+        return asked_tokens(question.body) + answer
+
+    async def _call(self, question: Question) -> Answer:
         import aiohttp  # noqa: PLC0415 - a second to import, and only calls need it
         import httpx2  # noqa: PLC0415
         import openai  # noqa: PLC0415
@@ -53,8 +100,6 @@ class Line:
             answer = failed(question, Asked(at, perf_counter() - start), fault_of(error))
         else:
             answer = answered(question, Asked(at, perf_counter() - start), reply.content)
-        if answer.error is None or not answer.error.transient:
-            self.heard += 1
         return answer
 
     @property
@@ -68,6 +113,7 @@ class Exchange:
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
         self._lines: dict[tuple[Endpoint, str], Line] = {}
+        self._clocks: list[Future[None]] = []
         self._thread = Thread(target=self.loop.run_forever, name="fulcrum-model-calls", daemon=True)
         self._thread.start()
 
@@ -75,7 +121,9 @@ class Exchange:
         """Find or make the endpoint's line; the caller holds the lock. Raises EndpointMisconfigured."""
         key = endpoint.key()
         if (endpoint, key) not in self._lines:
-            self._lines[endpoint, key] = Line(endpoint, _client(endpoint, key), Places(endpoint.concurrency))
+            line = self._lines[endpoint, key] = Line.open(endpoint, _client(endpoint, key))
+            if endpoint.requests_per_minute or endpoint.tokens_per_minute:
+                self._clocks.append(asyncio.run_coroutine_threadsafe(line.keep_time(), self.loop))
         return self._lines[endpoint, key]
 
     def close(self) -> None:

@@ -34,6 +34,11 @@ class Places:
         self._admit()
 
     @property
+    def taken(self) -> int:
+        """Count the calls that are under way."""
+        return self._taken
+
+    @property
     def wanted(self) -> int:
         """Count the calls that are under way or wait for a place."""
         return self._taken + sum(not waiting.done() for _, _, waiting in self._waiting)

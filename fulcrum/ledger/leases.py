@@ -53,13 +53,12 @@ class Leases:
                 tx.execute(insert(RunCaseRow), carried)
         return Batch(process, run_id, token, case_ids)
 
-    def renew(self, batch: Batch) -> None:
-        """Hold the batch's cases for another lease; those that another run has taken meanwhile stay with it."""
-        until = self._store.now() + LEASE
+    def renew(self, process: str, run_id: str) -> None:
+        """Hold what a run holds for another lease; what another run has taken meanwhile stays with that."""
+        held = (CaseRow.process == process, CaseRow.open_since.is_not(None), CaseRow.lease_run == run_id)
         with self._store.write() as tx:
-            held = (CaseRow.lease_token == batch.token, CaseRow.open_since.is_not(None))
-            for chunk in chunked(batch.case_ids):
-                tx.execute(update(CaseRow).where(CaseRow.id.in_(chunk), *held).values(lease_until=until))
+            until = self._store.now() + LEASE
+            tx.execute(update(CaseRow).where(*held, CaseRow.lease_token.is_not(None)).values(lease_until=until))
 
     def release(self, batch: Batch, case_ids: Iterable[str] | None = None) -> None:
         """Let go of open cases that this run can do no more for; a later run may claim them at once."""

@@ -12,13 +12,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from time import sleep
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from starlette.responses import JSONResponse, Response
 
-import fulcrum.ai.ask
 from fulcrum.ai import line
 from fulcrum.ai.ask import Inquiry, Unanswered
 from fulcrum.ai.budget import Budget
@@ -387,56 +385,6 @@ def test_the_event_log_has_the_whole_cost(office: Office, model: Model) -> None:
         assert booked == [(calls * A_CALL, "EUR")], text
         assert sum(call["cost"] for call in history.calls) == calls * A_CALL
         assert history.intact
-
-
-def lease_ends(office: Office, batch: Batch) -> list[datetime]:
-    """Read until when each open case of the batch is held."""
-    from sqlalchemy import select
-
-    from fulcrum.ledger.tables import CaseRow
-
-    query = select(CaseRow.lease_until).where(CaseRow.id.in_(batch.case_ids), CaseRow.status == Status.CHECKED.value)
-    with office.ledger.store.read() as tx:
-        return [end for end in tx.execute(query).scalars() if end is not None]
-
-
-def test_the_lease_is_renewed_while_a_call_is_slow(
-    office: Office, model: Model, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Three minutes on the ledger's clock pass within one call, and no other run can claim the case."""
-    monkeypatch.setattr(fulcrum.ai.ask, "RENEW_SECONDS", 0.02)
-    batch = office.checked("good 1")
-    rival, claimed = office.begin(), []
-
-    def three_minutes() -> None:
-        for _ in range(6):
-            office.clock.forward(30)
-            wait_for(lambda: min(lease_ends(office, batch)) > office.clock.now.replace(microsecond=0))
-            claimed.append(office.ledger.leases.claim(office.process.name, rival))
-            before = min(lease_ends(office, batch))
-            wait_for(lambda: min(lease_ends(office, batch)) > before)  # noqa: B023 - called at once
-
-    model.meanwhile = three_minutes
-    assert nothing(ask(office, batch, model.endpoint()))
-    assert claimed == [None] * 6
-
-
-def test_cases_that_wait_their_turn_are_renewed_while_others_are_answered(
-    office: Office, model: Model, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A long batch outlives its lease many times over, and its last case is still its own."""
-    monkeypatch.setattr(fulcrum.ai.ask, "RENEW_SECONDS", 0.2)
-    batch = office.checked(*(f"good {number}" for number in range(40)))
-    rival, claimed = office.begin(), []
-
-    def three_seconds() -> None:
-        sleep(0.03)
-        office.clock.forward(3)
-        claimed.append(office.ledger.leases.claim(office.process.name, rival))
-
-    model.meanwhile = three_seconds
-    assert nothing(ask(office, batch, model.endpoint(concurrency=1)))
-    assert claimed == [None] * 40
 
 
 ASKER = """

@@ -121,11 +121,29 @@ def test_a_write_and_a_renewal_extend_the_lease(desk: Desk) -> None:
     desk.begin("run-2")
     desk.take_in("a")
     held = desk.claim("run-1")
-    for extend in (desk.check, desk.ledger.leases.renew):
+    for extend in (lambda: desk.check(held), lambda: desk.ledger.leases.renew(PROCESS, "run-1")):
         desk.clock.forward(50)
-        extend(held)
+        extend()
     desk.clock.forward(50)
     assert desk.ledger.leases.claim(PROCESS, "run-2") is None
+
+
+def test_a_renewal_takes_nothing_back(desk: Desk) -> None:
+    """What another run has taken, and what a run has let go of, is not held by renewing."""
+    desk.begin("run-1")
+    desk.begin("run-2")
+    desk.take_in("a", "b")
+    held = desk.claim("run-1")
+    desk.ledger.leases.release(held, [held.case_ids[0]])
+    desk.ledger.leases.renew(PROCESS, "run-1")
+    released = desk.claim("run-2")
+    assert released.case_ids == (held.case_ids[0],)
+    desk.clock.forward(61)
+    desk.begin("run-3")
+    taken = desk.claim("run-3")
+    for run in ("run-1", "run-2"):
+        desk.ledger.leases.renew(PROCESS, run)
+    desk.check(taken)
 
 
 def test_an_illegal_transition_changes_nothing_for_the_whole_batch(desk: Desk) -> None:
