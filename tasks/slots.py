@@ -9,7 +9,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.exceptions import PrefectHTTPStatusError
+from prefect.exceptions import ObjectAlreadyExists, PrefectHTTPStatusError
 
 LEASE_S = 60.0
 """How long slots are held without a word; the server takes no shorter lease."""
@@ -43,7 +43,11 @@ class Holding:
 
     def declare(self) -> None:
         """Make the limit, or set it to what is configured now."""
-        self._client.upsert_global_concurrency_limit_by_name(self.name, self.limit)
+        try:
+            self._client.upsert_global_concurrency_limit_by_name(self.name, self.limit)
+        except ObjectAlreadyExists:
+            # Another run has made it in the middle of this; it may have had another limit in mind.
+            self._client.upsert_global_concurrency_limit_by_name(self.name, self.limit)
 
     def others(self) -> int:
         """Count the slots that other processes hold."""

@@ -36,6 +36,8 @@ _SERVICE = {
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
     # Seconds SQLite waits for a lock; 10 (the default) answers 503 when many reviews are made at once.
     "PREFECT_SERVER_DATABASE_TIMEOUT": "60",
+    # Seconds between two looks for leases that have ended: what a killed run holds is free that much after its minute.
+    "PREFECT_SERVER_SERVICES_REPOSSESSOR_LOOP_SECONDS": "5",
     "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",
     # Seconds between a worker's looks for work: what a reviewer waits after Submit.
     "PREFECT_WORKER_QUERY_SECONDS": "1",

@@ -5,13 +5,18 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable
 from datetime import datetime
+from math import ceil
+from typing import Any
 
-from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy import Connection, Select, func, insert, or_, select, update
 
 from fulcrum.cases import Batch
 from fulcrum.ledger.journal import IN_A_STATEMENT, LEASE, chunked
 from fulcrum.ledger.store import Store
 from fulcrum.ledger.tables import CaseRow, DeliveryRow, RunCaseRow
+
+SMALLEST = 50
+"""Cases that are worth a batch: a gate costs some tenths of a second, however few it judges."""
 
 
 class Leases:
@@ -21,23 +26,16 @@ class Leases:
         self._store = store
 
     def claim(self, process: str, run_id: str, limit: int = IN_A_STATEMENT) -> Batch | None:
-        """Take up to `limit` open cases, the oldest first, that nobody holds and this run has not held before."""
+        """Take up to `limit` open cases, the oldest first, that nobody holds and this run has not held before.
+
+        Beside other runs it takes less towards the end, so that all of them are done at the same time.
+        """
         now = self._store.now()
         token = secrets.token_hex(16)
         with self._store.write() as tx:
-            free = (
-                select(CaseRow.id, CaseRow.lease_run)
-                .where(
-                    CaseRow.process == process,
-                    CaseRow.open_since.is_not(None),
-                    or_(CaseRow.lease_until.is_(None), CaseRow.lease_until <= now),
-                    or_(CaseRow.lease_run.is_(None), CaseRow.lease_run != run_id),
-                )
-                .order_by(CaseRow.open_since, CaseRow.id)
-                .limit(limit)
-                .with_for_update(skip_locked=True)
-            )
-            case_ids = tuple(tx.execute(free).scalars())
+            free = _free(process, run_id, now)
+            share = _share(tx, free, _runs_beside(tx, process, run_id, now), limit)
+            case_ids = tuple(tx.execute(free.limit(share).with_for_update(skip_locked=True)).scalars())
             if not case_ids:
                 return None
             for chunk in chunked(case_ids):
@@ -87,3 +85,36 @@ class Leases:
                 .group_by(DeliveryRow.lease_token)
             ).all()
         return {token: until for token, until in (*cases, *deliveries) if token and until}
+
+
+def _free(process: str, run_id: str, now: datetime) -> Select[Any]:
+    """Select the open cases that a run may take, the oldest first."""
+    return (
+        select(CaseRow.id)
+        .where(
+            CaseRow.process == process,
+            CaseRow.open_since.is_not(None),
+            or_(CaseRow.lease_until.is_(None), CaseRow.lease_until <= now),
+            or_(CaseRow.lease_run.is_(None), CaseRow.lease_run != run_id),
+        )
+        .order_by(CaseRow.open_since, CaseRow.id)
+    )
+
+
+def _runs_beside(tx: Connection, process: str, run_id: str, now: datetime) -> int:
+    """Count the other runs that hold open cases of the process."""
+    held = (CaseRow.process == process, CaseRow.open_since.is_not(None), CaseRow.lease_until > now)
+    query = select(func.count(CaseRow.lease_run.distinct())).where(*held, CaseRow.lease_run != run_id)
+    return tx.execute(query).scalar_one()
+
+
+def _share(tx: Connection, free: Select[Any], beside: int, limit: int) -> int:
+    """Say how many of the free cases a run takes at once: with others beside it half of what is its part of the rest.
+
+    Guided self-scheduling (Polychronopoulos and Kuck, 1987): the parts shrink, so nobody waits long for the last one.
+    """
+    if not beside:
+        return limit
+    runs = beside + 1
+    left = tx.execute(select(func.count()).select_from(free.limit(2 * runs * limit).subquery())).scalar_one()
+    return min(limit, max(SMALLEST, ceil(left / (2 * runs))))

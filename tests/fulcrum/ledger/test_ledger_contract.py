@@ -602,3 +602,19 @@ def test_what_was_decided_before_is_what_is_proposed_anew(desk: Desk) -> None:
     proposal = desk.ledger.reviews.dossiers(desk.ledger.reviews.open(PROCESS))[0].proposal
     assert proposal is not None
     assert (proposal.values, proposal.kind) == ({"value": "y"}, "human")
+
+
+def test_beside_others_a_run_takes_less_towards_the_end(desk: Desk) -> None:
+    """Alone it takes all it may; with others at work its parts shrink with what is left, down to the smallest batch."""
+    for run in ("run-1", "run-2", "run-3"):
+        desk.begin(run)
+    desk.take_in(*(str(number) for number in range(1600)))
+    assert len(desk.claim("run-1", 200).case_ids) == 200
+    sizes = [len(desk.claim(run, 500).case_ids) for run in ("run-2", "run-1", "run-2", "run-1")]
+    assert sizes == [350, 263, 197, 148]
+    assert len(desk.claim("run-3", 500).case_ids) == 74
+    rest = []
+    while batch := desk.ledger.leases.claim(PROCESS, "run-2", 500):
+        rest.append(len(batch.case_ids))
+    assert rest == sorted(rest, reverse=True)
+    assert (rest[0], rest[-1] <= 50, sum(rest)) == (62, True, 1600 - 200 - sum(sizes) - 74)
