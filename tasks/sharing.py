@@ -30,6 +30,8 @@ LOOK_S = 1.0
 """Seconds between two looks at what is wanted and what is fair."""
 PLENTY = 1_000_000
 """The limit of the count of wanted calls, which is there to be read."""
+WAITING = "Other runs hold all places of the endpoint; those of a killed one are free after a minute"
+
 _AWAY = (httpx.HTTPError, PrefectHTTPStatusError)
 """What a server that is away, or starting, or busy, raises."""
 
@@ -170,20 +172,24 @@ def _adjusted(endpoint: Endpoint) -> Iterator[None]:
 
 
 class _Adjusting:
-    """Adjusts a share as well as the server lets it, and says once when it is away."""
+    """Adjusts a share as well as the server lets it, and says once what keeps the run waiting."""
 
     def __init__(self, share: Share) -> None:
         self._share = share
-        self._said = False
+        self._said = ""
 
     def __call__(self) -> None:
         # A look that fails is repeated a second later anyway; meanwhile no lease may be thought to be held.
         with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
             try:
                 self._share.adjust()
-                self._said = False
             except _AWAY as error:
-                if not self._said:
-                    why = type(error).__name__
-                    get_run_logger().warning("The server does not answer (%s); calls go on until leases end", why)
-                self._said = True
+                self._say(f"The Prefect server does not answer ({type(error).__name__}); calls go on until leases end")
+                return
+        none = not self._share.calls.slots and self._share.wanted.slots
+        self._say(WAITING if none else "")
+
+    def _say(self, what: str) -> None:
+        if what and what != self._said:
+            get_run_logger().warning(what)
+        self._said = what

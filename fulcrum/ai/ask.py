@@ -16,7 +16,7 @@ from fulcrum.ai.prices import cost, estimate, model_call
 from fulcrum.ai.prompt import Example, request
 from fulcrum.ai.question import Answer, Fault, Question
 from fulcrum.cases import Batch, Case, Json, ModelCall, Proposal, Status
-from fulcrum.errors import LeaseLost
+from fulcrum.errors import LeaseLost, LedgerUnavailable
 from fulcrum.examples import from_catalogues, shown
 from fulcrum.ledger import Ledger
 from fulcrum.process import AiStep, Process
@@ -83,7 +83,11 @@ class Inquiry:
             # An answer without a price would be paid and could not be recorded, so none is asked for.
             cost(self._endpoint, 0, 0)
             with Conversation(self._endpoint) as conversation:
-                self._converse(conversation)
+                try:
+                    self._converse(conversation)
+                except (LeaseLost, LedgerUnavailable):
+                    self._hear_out(conversation)
+                    raise
         unusable = {
             case_id: dialogue.problem or "no sound answer"
             for case_id, dialogue in self._dialogues.items()
@@ -94,9 +98,8 @@ class Inquiry:
     def _record_known(self, cases: Sequence[Case]) -> list[Case]:
         """Propose what the input says exactly, for which no model is asked; return the other cases."""
         known = [(case, self._process.known(case.input)) for case in cases]
-        last = self._process.ai_steps[-1]
         exact = [
-            self._proposal(case, "rule", values, None, {}, None, step=last)
+            self._proposal(case, "rule", values, None, {}, None, step=self._process.ai_steps[-1])
             for case, values in known
             if values is not None
         ]
@@ -155,12 +158,18 @@ class Inquiry:
             if not self._budget.reserve(price):
                 if conversation.outstanding:
                     return
-                self._waiting.popleft()
-                self._over_budget.add(question.case_id)
+                self._over_budget.add(self._waiting.popleft().case_id)
                 continue
             self._waiting.popleft()
             self._reserved[question.key] = price
             conversation.send(question)
+
+    def _hear_out(self, conversation: Conversation) -> None:
+        """Keep the answers that the endpoint is busy with: they are paid, whoever makes use of them."""
+        conversation.ask_no_more()
+        while conversation.outstanding:
+            answers = [answer for answer in conversation.arrivals() if answer.error is not Fault.UNAVAILABLE]
+            self._keep([self._call(answer) for answer in answers])
 
     def _take(self, answers: Iterable[Answer]) -> None:
         """Make what has arrived durable in one transaction, and only then use it."""
@@ -169,13 +178,12 @@ class Inquiry:
         again: list[Question] = []
         for answer in answers:
             question = answer.question
-            sure = field_confidence(self._answer, answer.text, answer.logprobs) if answer.text else None
-            call = model_call(self._endpoint, answer, sure)
+            call = self._call(answer)
             self._budget.settle(self._reserved.pop(question.key), call.cost)
             if answer.error is not Fault.UNAVAILABLE:
                 calls.append(call)
             if answer.text is not None:
-                again.extend(self._hear(question, answer.text, sure or {}, answer.model))
+                again.extend(self._hear(question, answer.text, call.field_confidence or {}, answer.model))
                 heard.append(question.case_id)
             elif answer.transient:
                 self._faults[question.case_id] = str(answer.error)
@@ -184,6 +192,10 @@ class Inquiry:
                 heard.append(question.case_id)
         self._record(calls, self._proposals(heard))
         self._waiting.extendleft(again)
+
+    def _call(self, answer: Answer) -> ModelCall:
+        sure = field_confidence(self._answer, answer.text, answer.logprobs) if answer.text else None
+        return model_call(self._endpoint, answer, sure)
 
     def _hear(self, question: Question, text: str, sure: dict[str, float], model: str) -> list[Question]:
         """Judge an answer; an unsound first one is asked again, once, with what is wrong with it."""
@@ -261,10 +273,15 @@ class Inquiry:
             keys = {proposal.case_id: self._process.business_key(proposal.values) for proposal in proposals}
             try:
                 self._ledger.work.record(self._batch, calls, proposals, keys)
-            except LeaseLost:
-                # The answers are paid; who holds the cases now finds them.
-                self._ledger.work.record(self._batch, calls, [], {})
+            except (LeaseLost, LedgerUnavailable):
+                # The answers are paid; who holds the cases next finds them.
+                self._keep(calls)
                 raise
+
+    def _keep(self, calls: Sequence[ModelCall]) -> None:
+        """Record calls alone; a transaction whose connection was cut may have recorded them already."""
+        stored = self._ledger.work.answers(call.key for call in calls)
+        self._ledger.work.record(self._batch, [call for call in calls if call.key not in stored], [], {})
 
 
 def standing_before(ledger: Ledger, batch: Batch, place: int) -> list[tuple[Case, Proposal | None]]:

@@ -40,6 +40,7 @@ class Conversation:
         self._arrived: list[Answer] = []
         self._broken: BaseException | None = None
         self._over = False
+        self._no_more = False
         # The loop's thread alone touches what follows.
         self._tasks: set[asyncio.Task[Answer]] = set()
         self._give_up_after = give_up_after
@@ -89,6 +90,10 @@ class Conversation:
             taken, self._arrived = self._arrived, []
             return taken
 
+    def ask_no_more(self) -> None:
+        """Answer what has no place at the endpoint yet as `unavailable`; what it is busy with still arrives."""
+        self._no_more = True
+
     def cancel(self) -> None:
         """Give up what is outstanding and wait until it has ended; what has arrived can still be taken."""
         with self._changed:
@@ -118,7 +123,7 @@ class Conversation:
 
     async def _ask(self, question: Question) -> Answer:
         async with self._line.places.one(self._order):
-            if self._given_up:
+            if self._no_more or self._given_up:
                 return unavailable(question)
             answer = await self._line.ask(question)
             self._count(answer)

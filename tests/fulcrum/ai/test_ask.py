@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import sqlalchemy as sa
 from starlette.responses import JSONResponse, Response
 
 from fulcrum.ai import line
@@ -23,8 +24,8 @@ from fulcrum.ai.budget import Budget
 from fulcrum.ai.conversation import AHEAD, GIVE_UP_AFTER
 from fulcrum.ai.endpoint import Endpoint
 from fulcrum.cases import Status
-from fulcrum.errors import LeaseLost, PriceUnknown
-from fulcrum.ledger import Ledger
+from fulcrum.errors import LeaseLost, LedgerUnavailable, PriceUnknown
+from fulcrum.ledger import Ledger, migrate
 from tests.loopback import completions_at, wait_for
 
 if TYPE_CHECKING:
@@ -290,6 +291,69 @@ def test_answers_of_a_run_that_lost_its_cases_are_not_paid_again(
     assert set(proposals(office, batch)) == set(texts)
     assert len(model.seen) - asked == expected - len(paid)
     assert len(paid) > 0
+
+
+def test_what_the_endpoint_is_busy_with_is_kept_when_the_cases_are_lost(office: Office, model: Model) -> None:
+    """A run that loses its cases asks nothing more, and hears out what it has asked: each call made is on record."""
+    batch = office.checked(*(f"slow {number}" for number in range(30)))
+    taken: list[Batch] = []
+    one = threading.Lock()
+
+    def lose() -> None:
+        with one:
+            if not taken:
+                office.clock.forward(61)
+                taken.append(office.claim())
+
+    model.meanwhile = lose
+    with pytest.raises(LeaseLost):
+        ask(office, batch, model.endpoint(concurrency=4))
+    assert sorted(model.counts.elements()) == sorted(on_record(office, batch).elements())
+    assert len(model.seen) <= 4 * AHEAD
+
+
+@pytest.mark.parametrize("ledger_urls", ["postgresql"], indirect=True)
+def test_what_is_paid_is_kept_when_the_ledger_cuts_its_connection(ledger_url: str, model: Model) -> None:
+    """The run fails and says so, and each call made is on record, over another connection."""
+    from tests.fulcrum.conftest import Clock, Office
+
+    migrate(ledger_url)
+    with Ledger.open(ledger_url, clock=(clock := Clock())) as ledger:
+        _cut_in_the_middle(Office(ledger, clock, ledger_url), model)
+
+
+def _cut_in_the_middle(office: Office, model: Model) -> None:
+    batch = office.checked(*(f"slow {number}" for number in range(30)))
+    cut = threading.Thread(target=_cut_the_next_write, args=[office.url])
+    locked = threading.Event()
+    model.meanwhile = lambda: None if locked.is_set() or locked.set() else cut.start()
+    with pytest.raises(LedgerUnavailable):
+        ask(office, batch, model.endpoint(concurrency=4))
+    cut.join()
+    assert sorted(model.counts.elements()) == sorted(on_record(office, batch).elements())
+    assert len(model.seen) < 30
+
+
+def _cut_the_next_write(url: str) -> None:
+    """Lock the cases, wait until somebody waits for them, and end that connection."""
+    waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    engine = sa.create_engine(url)
+    with engine.connect() as holder, engine.connect() as judge:
+        holder.execute(sa.text("SELECT id FROM cases FOR UPDATE"))
+        pid = wait_for(lambda: judge.execute(sa.text(waiting)).scalar())
+        judge.execute(sa.text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+        holder.rollback()
+    engine.dispose()
+
+
+def on_record(office: Office, batch: Batch) -> Counter[tuple[str, int, int]]:
+    """Count the calls that are in the ledger, as the model counts them."""
+    inputs = {case.id: case.input["text"] for case in cases(office, batch).values()}
+    return Counter(
+        (inputs[case_id], call["sample"], call["attempt"])
+        for case_id in batch.case_ids
+        for call in office.history(case_id).calls
+    )
 
 
 def test_samples_agree_or_disagree(office: Office, model: Model) -> None:
