@@ -26,7 +26,7 @@ POSTGRES = "postgresql+psycopg://postgres@127.0.0.1:5432"
 LATENCY, CONCURRENCY, BATCH = 0.2, 6, 25
 """The model's seconds an answer and calls at once: 30 answers a second; and how many cases a task works on at once."""
 SHARES = 8
-"""Runs that the endpoint has places for: those of a killed run are free after a minute, and the next one starts sooner."""
+"""Runs that the endpoint has places for: a killed one's are free after a minute, and the next one starts sooner."""
 PATIENCE = 180.0
 """Seconds after which something that should have happened is given up."""
 
