@@ -11,6 +11,8 @@ app = App(
     name="fulcrum",
     help="Run redesigned business processes in which AI steps and people handle the same cases.",
     version="0.1.0",
+    # The default, markdown, takes as long to import as the rest of the help does.
+    help_format="plaintext",
 )
 app.command("deployments.cli.running:run", name="run", help="Run a process in the foreground over a source.")
 app.command(
