@@ -9,7 +9,6 @@ from itertools import pairwise
 from threading import Lock
 
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import aliased
 
 from fulcrum.cases import Json, Verdict
@@ -99,8 +98,7 @@ class Examples:
             }
             for item in items
         ]
-        dialect = sqlite if self._store.sqlite else postgresql
-        statement = dialect.insert(ExampleRow).on_conflict_do_nothing().returning(ExampleRow.id)
+        statement = self._store.insert(ExampleRow).on_conflict_do_nothing().returning(ExampleRow.id)
         return set(tx.execute(statement, rows).scalars())
 
     def _read(self, process: str, before: datetime) -> list[Known]:

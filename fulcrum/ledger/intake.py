@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from fulcrum.cases import Json, NewCase, Status, case_id_of
 from fulcrum.ledger.chain import START, content_digest
@@ -65,8 +64,7 @@ class Intake:
                 row, now=now, run_id=run_id, facts={"unsound": item.unsound} if item.unsound else {}
             )
             rows[case_id] = row | {"head": events[case_id]["hash"], "events": 1}
-        dialect = sqlite if self._store.sqlite else postgresql
-        statement = dialect.insert(CaseRow).on_conflict_do_nothing().returning(CaseRow.id)
+        statement = self._store.insert(CaseRow).on_conflict_do_nothing().returning(CaseRow.id)
         new = set(tx.execute(statement, list(rows.values())).scalars()) if rows else set()
         if new:
             tx.execute(insert(ContentRow), [contents[case_id] for case_id in rows if case_id in new])

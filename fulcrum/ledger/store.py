@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from fulcrum.errors import LedgerUnavailable
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql, sqlite
 
 BUSY_SECONDS = 60.0
 """How long a SQLite writer waits for another before it gives up."""
@@ -48,6 +51,16 @@ class Store:
         """Open a transaction that only reads, at one moment."""
         with self._said(), self.engine.connect() as connection, connection.begin():
             yield connection
+
+    def insert(self, table: type[Any]) -> postgresql.Insert | sqlite.Insert:
+        """Begin an INSERT that may say what to do with a row that is there: each dialect has its own."""
+        if self.sqlite:
+            from sqlalchemy.dialects import sqlite  # noqa: PLC0415 - one database's is enough to import
+
+            return sqlite.insert(table)
+        from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - the same
+
+        return postgresql.insert(table)
 
     def close(self) -> None:
         """Close every connection."""
