@@ -16,7 +16,6 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, NoReturn, get_args
 
-import yaml
 from pydantic import BaseModel, create_model
 from pydantic.fields import FieldInfo
 
@@ -105,6 +104,8 @@ Catalogues = Mapping[str, Catalogue]
 
 def load_catalogue(path: Path) -> Catalogue:
     """Read a catalogue from a YAML file; raise CatalogueUnusable, with what is wrong and where."""
+    import yaml  # noqa: PLC0415 - most processes have no catalogue
+
     try:
         return catalogue_of(yaml.safe_load(path.read_text(encoding="utf-8")), where=str(path))
     except FileNotFoundError:
