@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from prefect import task
-from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
 
@@ -16,6 +15,7 @@ from fulcrum.errors import GateFailed
 from fulcrum.gates import GateResult, evaluate, markdown
 from fulcrum.process import Gate, Row, Stage
 from fulcrum.routing import quarantined
+from tasks.artifacts import show
 from tasks.run import ProcessRun
 
 
@@ -111,4 +111,4 @@ def _refusal(run: ProcessRun, gate: Gate, result: GateResult) -> str | None:
 def _show(run: ProcessRun, gate: Gate, result: GateResult) -> None:
     if result.total:
         key = f"{run.process.name}-gate-{gate.name}"
-        create_markdown_artifact(markdown(result, gate.stage, gate.tolerance), key=key, description=f"Gate {gate.name}")
+        show(markdown(result, gate.stage, gate.tolerance), key=key, description=f"Gate {gate.name}")

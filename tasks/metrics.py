@@ -5,11 +5,11 @@ from __future__ import annotations
 from time import monotonic
 
 from prefect import task
-from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
 
 from fulcrum.report import markdown, report_of
+from tasks.artifacts import show
 from tasks.run import ProcessRun
 
 
@@ -32,6 +32,4 @@ def measure(run: ProcessRun) -> None:
         related=[{"prefect.resource.id": f"prefect.flow-run.{run.run_id}", "prefect.resource.role": "flow-run"}],
         payload=run.report.model_dump(mode="json"),
     )
-    create_markdown_artifact(
-        markdown(run.report, process.title), key=f"{process.name}-run", description="The run in figures"
-    )
+    show(markdown(run.report, process.title), key=f"{process.name}-run", description="The run in figures")

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.crashing.inbox import PROCESS
-from benchmarks.crashing.stand import Run, Stand, wait_for
+from benchmarks.crashing.stand import CONCURRENCY, Run, Stand, wait_for
 from benchmarks.crashing.strikes import ledger_locked, server_away
-from benchmarks.crashing.tally import AT_REST, Tally
+from benchmarks.crashing.tally import AT_REST
 from benchmarks.loopback import model_server
+from fulcrum.ai.conversation import AHEAD
 
 MESSAGES = 90
 LOCKED_S, AWAY_S, FULL_S = 30.0, 60.0, 5.0
@@ -40,18 +41,15 @@ FAULTS = (
 
 def meet(stand: Stand, fault: Fault) -> dict[str, Any]:
     """Let a fault happen in the middle of a run, and then a run in peace; say how both ended, what was paid twice."""
-    tally = Tally(stand)
     before = model_server.counts(stand.model)
     run = stand.start_run(stand.inbox.arrive(MESSAGES))
     wait_for(lambda: model_server.counts(stand.model)["calls"] > before["calls"] + MESSAGES // 10)
-    tally.strike()
     began = time.monotonic()
     with fault.wrong(stand):
         time.sleep(fault.seconds)
     wrong_for = time.monotonic() - began
     wait_for(lambda: not run.alive(), seconds=900)
     ended_after = time.monotonic() - began
-    tally.run_is_over()
     worker_ended = stand.worker.exit_code is not None
     if worker_ended:
         stand.new_worker()
@@ -66,7 +64,7 @@ def meet(stand: Stand, fault: Fault) -> dict[str, Any]:
         "next_run_ended_as": _brief(stand, next_run),
         "cases_not_finished": _unfinished(stand),
         "extra_calls": (calls["calls"] - before["calls"]) - (calls["cases"] - before["cases"]),
-        "in_flight": tally.in_flight,
+        "under_way_at_most": CONCURRENCY * AHEAD,
     }
 
 
