@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 PACKAGE_PARENT = Path(__file__).resolve().parents[1]
 """The folder that holds the `fulcrum` package: the repository's root in a checkout."""
@@ -17,10 +17,10 @@ def project_root() -> Path:
     return PACKAGE_PARENT if (PACKAGE_PARENT / "prefect.yaml").is_file() else Path.cwd()
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """The settings of one command; each field `x` is the variable FULCRUM_X."""
 
-    model_config = SettingsConfigDict(env_prefix="FULCRUM_", env_ignore_empty=True, frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     home: Path = Field(default_factory=lambda: project_root() / ".fulcrum", validate_default=True)
     """The folder of all state; absolute. Nothing is written outside it."""
@@ -34,6 +34,13 @@ class Settings(BaseSettings):
     """How many process runs the local worker of the pool `fulcrum` runs at once."""
     reviews_at_once: int = Field(default=4, ge=1)
     """How many answered reviews the local worker of the pool `reviews` handles at once."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_environment(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Take what is not given from the environment; an empty variable is none."""
+        variables = {name: os.environ.get(f"FULCRUM_{name.upper()}") for name in cls.model_fields}
+        return {name: value for name, value in variables.items() if value} | given
 
     @field_validator("home", mode="after")
     @classmethod
