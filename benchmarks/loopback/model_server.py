@@ -3,6 +3,7 @@
 It answers with any outcome of the JSON schema that it is asked for: of an invoice what the document says, of any other
 schema the first option of each choice. Each token comes with a log-probability, as from a real endpoint. `GET /counts`
 tells what was asked: `calls`, by case in `by_case`, the most at once, the seconds of the epoch of the first and last.
+`GET /answered` tells only how many were answered, which costs nothing however many there were.
 Run as `python -m benchmarks.loopback.model_server --latency 0.2`; its first line is the address.
 """
 
@@ -44,6 +45,7 @@ class ModelServer:
         self.latency = latency
         self.asked: Counter[str] = Counter()
         self.answered: Counter[str] = Counter()
+        self.done = 0
         self.at_once = 0
         self.most_at_once = 0
         self.first = self.last = 0.0
@@ -64,6 +66,7 @@ class ModelServer:
             self.at_once -= 1
             self.last = time.time()
         self.answered[case] += 1
+        self.done += 1
         content, tokens = self._answer(body["response_format"]["json_schema"])
         text = _envelope(content.replace("{case}", case), tokens.replace("{case}", case), body["model"])
         return web.Response(text=text, content_type="application/json")
@@ -82,10 +85,15 @@ class ModelServer:
         }
         return web.json_response(told)
 
+    async def progress(self, _request: web.Request) -> web.Response:
+        """Tell how many calls were answered so far."""
+        return web.json_response(self.done)
+
     async def reset(self, _request: web.Request) -> web.Response:
         """Forget what was asked, before the next measurement."""
         self.asked.clear()
         self.answered.clear()
+        self.done = 0
         self.most_at_once, self.first, self.last = self.at_once, 0.0, 0.0
         return web.Response()
 
@@ -149,6 +157,12 @@ def counts(address: str) -> dict[str, Any]:
     return told
 
 
+def answered(address: str) -> int:
+    """Ask a running server how many calls it has answered."""
+    with urllib.request.urlopen(f"{address}/answered") as reply:  # noqa: S310 - loopback
+        return int(json.load(reply))
+
+
 def reset(address: str) -> None:
     """Let a running server forget what it was asked."""
     request = urllib.request.Request(f"{address}/reset", method="POST")  # noqa: S310 - loopback
@@ -161,6 +175,7 @@ async def _serve(latency: float, port: int) -> None:
     app.add_routes([
         web.post("/v1/chat/completions", server.complete),
         web.get("/v1/counts", server.counts),
+        web.get("/v1/answered", server.progress),
         web.post("/v1/reset", server.reset),
     ])  # fmt: skip
     runner = web.AppRunner(app, access_log=None)

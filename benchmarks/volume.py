@@ -1,0 +1,185 @@
+"""What volume does to a run: time and memory, tenth by tenth, of one Fulcrum run over many invoices.
+
+The run is a process of its own on a Prefect server of its own, in an empty home: intake, both gates, routing, delivery,
+events and metrics, as in benchmarks/throughput.py. Its documents clear, so what is measured is the run and not the
+making of reviews. How far it is comes from the model server, so nothing but the run reads its ledger. Last line: one
+JSON object.
+
+`seconds`, `cpu_s`, `rss_mb`: of each tenth of the cases, by the answers given: wall time, CPU seconds of the run's
+process, its resident memory at the tenth's end. `first_to_last`, `cpu_first_to_last`: the last tenth's to the first's.
+`memory_growth_mb`: from the end of the first tenth to the end of the last. `intake_s`: from the process's start to the
+first answer. `end_s`, `end_growth_mb`: from the last answer to the process's end, and what memory the report takes on
+top of the most before.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from benchmarks.loopback.meter import Meter
+from benchmarks.loopback.model_server import ROOT, answered, model_server
+from benchmarks.throughput import write
+
+TENTHS = 10
+POSTGRES = "postgresql+psycopg://postgres@127.0.0.1:5432"
+"""Where PostgreSQL is expected, as the tests expect it; the benchmark makes and drops a database of its own."""
+LOOK = 0.1
+"""Seconds between two looks at how far the run is."""
+
+
+@dataclass
+class Course:
+    """How a run went: the moment, CPU seconds and resident MB at the start of the first tenth and at each end."""
+
+    began: float = field(default_factory=time.time)
+    ended: float = 0.0
+    marks: list[tuple[float, float, float]] = field(default_factory=list)
+    most_mb: float = 0.0
+    """The most memory until the last answer."""
+    peak_mb: float = 0.0
+
+    @property
+    def first_to_last(self) -> float:
+        """Say how many times as long as the first tenth the last one takes."""
+        return self.of_tenths(0)[-1] / self.of_tenths(0)[0]
+
+    @property
+    def cpu_first_to_last(self) -> float:
+        """Say how many times as much CPU as the first tenth the last one takes."""
+        return self.of_tenths(1)[-1] / self.of_tenths(1)[0]
+
+    def of_tenths(self, part: int) -> list[float]:
+        """Give what each tenth took: of the moments (0) or of the CPU seconds (1)."""
+        return [later[part] - earlier[part] for earlier, later in zip(self.marks, self.marks[1:], strict=False)]
+
+
+def main() -> None:
+    """Run it and print what was measured."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cases", type=int, default=20_000, help="a multiple of ten")
+    parser.add_argument("--ledger", choices=["sqlite", "postgresql"], default="sqlite")
+    parser.add_argument("--latency", type=float, default=0.01, help="seconds that the model takes")
+    parser.add_argument("--concurrency", type=int, default=64, help="calls at once")
+    chosen = parser.parse_args()
+    for name in [name for name in os.environ if name.startswith(("FULCRUM_", "PREFECT_"))]:
+        del os.environ[name]
+    with (
+        tempfile.TemporaryDirectory() as home,
+        ledger(chosen.ledger) as variables,
+        model_server(chosen.latency) as address,
+    ):
+        os.environ |= {"FULCRUM_HOME": home, "FULCRUM_PORT": "0", "FULCRUM_DESK_PORT": "0"} | variables
+        course = measure(Path(home), address, chosen)
+    print(json.dumps(figures(chosen, course)))
+
+
+@contextmanager
+def ledger(kind: str) -> Iterator[dict[str, str]]:
+    """Give the variables that name the ledger; on PostgreSQL a new database, dropped at the end."""
+    if kind == "sqlite":
+        yield {}
+        return
+    from sqlalchemy import create_engine, text
+
+    name = f"fulcrum_volume_{uuid4().hex[:12]}"
+    server = create_engine(f"{POSTGRES}/postgres", isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    try:
+        yield {"FULCRUM_LEDGER_URL": f"{POSTGRES}/{name}"}
+    finally:
+        with server.connect() as connection:
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+        server.dispose()
+
+
+def measure(home: Path, address: str, chosen: argparse.Namespace) -> Course:
+    """Run it on a Prefect server of its own."""
+    from deployments.stack import api, running
+
+    source = home / "documents.jsonl"
+    write(source, chosen.cases, "volume", 0)
+    with api():
+        from blocks import ModelEndpoint
+
+        block = {"base_url": address, "model": "mock", "concurrency": chosen.concurrency}
+        ModelEndpoint(**block, input_price=1, output_price=2).save("benchmark", overwrite=True)
+        record = running()
+        assert record is not None
+        return _run(source, record.url, address, chosen)
+
+
+def _run(source: Path, url: str, address: str, chosen: argparse.Namespace) -> Course:
+    from deployments.stack.environment import child_environment
+    from fulcrum.settings import settings
+
+    command = [sys.executable, "-m", "benchmarks.contenders.fulcrum_run", "--source", str(source)]
+    command += ["--address", address, "--concurrency", str(chosen.concurrency), "--home", str(source.parent)]
+    course = Course()
+    with subprocess.Popen(command, cwd=ROOT, env=child_environment(settings(), url), stdout=subprocess.PIPE) as child:
+        try:
+            _follow(child, address, chosen.cases, course)
+        finally:
+            child.terminate()
+    assert child.returncode == 0, child.returncode
+    return course
+
+
+def _follow(child: subprocess.Popen[bytes], address: str, cases: int, course: Course) -> None:
+    """Look at the run until it ends, and mark where it passes each tenth."""
+    meter = Meter(child.pid)
+    while child.poll() is None:
+        time.sleep(LOOK)
+        meter.look()
+        course.peak_mb = max(course.peak_mb, meter.rss_mb[-1])
+        done = answered(address)
+        while len(course.marks) <= TENTHS and done and done * TENTHS >= cases * len(course.marks):
+            course.marks.append((meter.at[-1], meter.cpu[-1], meter.rss_mb[-1]))
+            course.most_mb = course.peak_mb
+            _say(course)
+    course.ended = time.time()
+
+
+def _say(course: Course) -> None:
+    at, cpu, rss = course.marks[-1]
+    print(
+        f"{len(course.marks) - 1}/{TENTHS}: {at - course.began:.1f} s, CPU {cpu:.1f} s, {rss:.0f} MB", file=sys.stderr
+    )
+
+
+def figures(chosen: argparse.Namespace, course: Course) -> dict[str, Any]:
+    """Compare the last tenth with the first."""
+    assert len(course.marks) == TENTHS + 1, course.marks
+    whole = course.marks[-1][0] - course.marks[0][0]
+    return {
+        "cases": chosen.cases,
+        "ledger": chosen.ledger,
+        "latency": chosen.latency,
+        "concurrency": chosen.concurrency,
+        "seconds": [round(each, 1) for each in course.of_tenths(0)],
+        "cpu_s": [round(each, 1) for each in course.of_tenths(1)],
+        "rss_mb": [round(rss) for _, _, rss in course.marks[1:]],
+        "cases_per_s": round(chosen.cases / whole, 1),
+        "first_to_last": round(course.first_to_last, 3),
+        "cpu_first_to_last": round(course.cpu_first_to_last, 3),
+        "memory_growth_mb": round(course.marks[-1][2] - course.marks[1][2], 1),
+        "intake_s": round(course.marks[0][0] - course.began, 1),
+        "end_s": round(course.ended - course.marks[-1][0], 1),
+        "end_growth_mb": round(course.peak_mb - course.most_mb, 1),
+    }
+
+
+if __name__ == "__main__":
+    main()
