@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -73,8 +73,12 @@ def kept(value: Any, dialect: str) -> bool:
     return dialect != "sqlite" or not isinstance(value, Decimal) or Decimal(repr(float(value))) == value
 
 
-def table_of(name: str, schema: str | None, fields: Sequence[PostingField]) -> Table:
-    """Describe the table; with no fields only the target's own columns."""
+@lru_cache(maxsize=32)
+def table_of(name: str, schema: str | None, fields: tuple[PostingField, ...]) -> Table:
+    """Describe the table; with no fields only the target's own columns.
+
+    A table that is described anew for each batch is another one to SQLAlchemy, which keeps what it compiled for it.
+    """
     return Table(
         name,
         MetaData(schema=schema),
