@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
+from time import monotonic
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -14,6 +15,9 @@ from fulcrum.ledger import Ledger
 
 LOOK = 0.5
 """Seconds between two looks into the ledger."""
+
+SHARE = 0.05
+"""How much of the time may be spent on looking: over 100,000 cases a look takes a while."""
 
 
 @contextmanager
@@ -43,7 +47,9 @@ def progress(ledger: Ledger, process: str, *, shown: bool = True) -> Iterator[No
 
 def _watch(ledger: Ledger, process: str, before: str | None, bar: Progress, done: Event) -> None:
     task = bar.add_task("Starting the run", total=None)
-    while not done.wait(LOOK):
+    pause = LOOK
+    while not done.wait(pause):
+        began = monotonic()
         try:
             run_id = ledger.runs.newest(process)
             if run_id is None or run_id == before:
@@ -52,3 +58,4 @@ def _watch(ledger: Ledger, process: str, before: str | None, bar: Progress, done
         except FulcrumError:
             continue
         bar.update(task, description="Cases handled", completed=handled, total=total or None)
+        pause = max(LOOK, (monotonic() - began) / SHARE)

@@ -63,7 +63,7 @@ def _ask_ledger(ledger: Ledger, review: Review) -> None:
     decided = ledger.reviews.decision(review.id)
     if decided is not None:
         raise AlreadyDecided(review_id=review.id, verdict=decided[0], reviewer=decided[1], case_id=review.case_id)
-    if review.id not in {each.id for each in ledger.reviews.open(review.process)}:
+    if not ledger.reviews.is_open(review.id):
         raise _Withdrawn
 
 

@@ -14,8 +14,9 @@ from sqlalchemy.orm import aliased
 from fulcrum.cases import Json, Verdict
 from fulcrum.examples import Known, Nearest, NewExample
 from fulcrum.ledger.journal import chunked, read_contents
+from fulcrum.ledger.review_rows import DECIDED
 from fulcrum.ledger.store import Store
-from fulcrum.ledger.tables import CaseRow, ContentRow, DecisionRow, EventRow, ExampleRow
+from fulcrum.ledger.tables import CaseRow, ContentRow, DecisionRow, EventRow, ExampleRow, ReviewRow
 
 REOPENED = "reopen"
 """The activity that makes what was decided before void."""
@@ -135,9 +136,9 @@ def _decided(tx: Connection, process: str, before: datetime) -> list[_Span]:
     """Find what people approved, each until the case's next decision or its reopening; erased contents are left out."""
     case_input, outcome = aliased(ContentRow), aliased(ContentRow)
     approved = (
-        select(DecisionRow.case_id)
-        .join(CaseRow, CaseRow.id == DecisionRow.case_id)
-        .where(CaseRow.process == process, DecisionRow.verdict == Verdict.APPROVE.value)
+        select(ReviewRow.case_id)
+        .join(DecisionRow, DecisionRow.review_id == ReviewRow.id)
+        .where(ReviewRow.process == process, ReviewRow.state == DECIDED, DecisionRow.verdict == Verdict.APPROVE.value)
     )
     turns = [Verdict.APPROVE.value, Verdict.REJECT.value, REOPENED]
     query = (

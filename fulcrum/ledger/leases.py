@@ -53,10 +53,9 @@ class Leases:
 
     def renew(self, process: str, run_id: str) -> None:
         """Hold what a run holds for another lease; what another run has taken meanwhile stays with that."""
-        held = (CaseRow.process == process, CaseRow.open_since.is_not(None), CaseRow.lease_run == run_id)
+        held = (CaseRow.process == process, CaseRow.lease_token.is_not(None), CaseRow.lease_run == run_id)
         with self._store.write() as tx:
-            until = self._store.now() + LEASE
-            tx.execute(update(CaseRow).where(*held, CaseRow.lease_token.is_not(None)).values(lease_until=until))
+            tx.execute(update(CaseRow).where(*held).values(lease_until=self._store.now() + LEASE))
 
     def release(self, batch: Batch, case_ids: Iterable[str] | None = None) -> None:
         """Let go of open cases that this run can do no more for; a later run may claim them at once."""
@@ -73,7 +72,7 @@ class Leases:
                 select(CaseRow.lease_token, func.max(CaseRow.lease_until))
                 .where(
                     CaseRow.process == process,
-                    CaseRow.open_since.is_not(None),
+                    CaseRow.lease_token.is_not(None),
                     CaseRow.lease_until > now,
                     CaseRow.lease_run != run_id,
                 )
@@ -103,7 +102,7 @@ def _free(process: str, run_id: str, now: datetime) -> Select[Any]:
 
 def _runs_beside(tx: Connection, process: str, run_id: str, now: datetime) -> int:
     """Count the other runs that hold open cases of the process."""
-    held = (CaseRow.process == process, CaseRow.open_since.is_not(None), CaseRow.lease_until > now)
+    held = (CaseRow.process == process, CaseRow.lease_token.is_not(None), CaseRow.lease_until > now)
     query = select(func.count(CaseRow.lease_run.distinct())).where(*held, CaseRow.lease_run != run_id)
     return tx.execute(query).scalar_one()
 

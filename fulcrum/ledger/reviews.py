@@ -24,6 +24,7 @@ from fulcrum.cases import (
     Verdict,
 )
 from fulcrum.errors import AlreadyDecided, CaseNotFound, DecisionRefused, ReviewNotFound
+from fulcrum.ledger.columns import begins
 from fulcrum.ledger.journal import Change, apply, chunked, keep_content, read_contents
 from fulcrum.ledger.outbox import delivered_effects, post
 from fulcrum.ledger.review_rows import DECIDED, OPEN, open_reviews, review_of
@@ -89,15 +90,13 @@ class Reviews:
             exact = tx.execute(select(ReviewRow).where(ReviewRow.id == name)).mappings().one_or_none()
             if exact is not None:
                 return review_of(exact)
-            like = (
-                select(ReviewRow)
-                .where(ReviewRow.state == OPEN, ReviewRow.id.startswith(name, autoescape=True))
-                .limit(2)
-            )
-            rows = tx.execute(like).mappings().all() if name else []
-            if not rows and name:
-                beginning = ReviewRow.id.startswith(name, autoescape=True)
-                rows = tx.execute(select(ReviewRow).where(beginning).order_by(ReviewRow.number.desc())).mappings().all()
+            # A review's id is its case's with a number, and the index of its cases knows both.
+            like = select(ReviewRow).where(begins(ReviewRow.case_id, name.partition("-")[0]))
+            if "-" in name:
+                like = like.where(ReviewRow.id.startswith(name, autoescape=True))
+            rows = tx.execute(like.where(ReviewRow.state == OPEN).limit(2)).mappings().all()
+            if not rows:
+                rows = tx.execute(like.order_by(ReviewRow.number.desc())).mappings().all()
         if len({row["case_id"] for row in rows}) != 1:
             raise ReviewNotFound(review_id=name)
         return review_of(rows[0])
@@ -208,6 +207,12 @@ class Reviews:
         with self._store.read() as tx:
             _one(tx, case_id)
             return delivered_effects(tx, case_id)
+
+    def is_open(self, review_id: str) -> bool:
+        """Tell whether a review waits for a person."""
+        query = select(ReviewRow.id).where(ReviewRow.id == review_id, ReviewRow.state == OPEN)
+        with self._store.read() as tx:
+            return tx.execute(query).first() is not None
 
     def decision(self, review_id: str) -> tuple[str, str] | None:
         """Say what was decided in a review and by whom; None while it is open."""

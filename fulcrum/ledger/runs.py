@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
@@ -14,6 +15,9 @@ from fulcrum.ledger.store import Store
 from fulcrum.ledger.tables import CaseRow, EventRow, ModelCallRow, ProcessStateRow, RunCaseRow, RunRow
 from fulcrum.process import Autonomy
 from fulcrum.report import RunAccount, RunReport, Standing
+
+A_FEW = {"yield_per": 1000}
+"""Rows read at a time of what a run has as many of as cases, so that its report does not take memory for each."""
 
 
 class Runs:
@@ -36,7 +40,7 @@ class Runs:
             if again.rowcount == 0:
                 tx.execute(insert(RunRow), [row])
             else:
-                _let_go(tx, run_id, process, {"lease_run": None})
+                _free(tx, run_id, process)
 
     def end(self, run_id: str, report: Json, error: str | None = None) -> None:
         """Record how a run ended; what it still holds is free for the next one at once."""
@@ -49,7 +53,7 @@ class Runs:
         with self._store.write() as tx:
             tx.execute(update(RunRow).where(RunRow.id == run_id).values(values))
             process = select(RunRow.process).where(RunRow.id == run_id)
-            _let_go(tx, run_id, tx.execute(process).scalar_one(), {})
+            _let_go(tx, run_id, tx.execute(process).scalar_one())
 
     def account(self, run_id: str) -> RunAccount:
         """Count what became of every case that the run had in hand, its model calls and deliveries."""
@@ -126,13 +130,20 @@ class Runs:
     def spent(self, run_id: str) -> Decimal:
         """Sum what the run's model calls have cost."""
         with self._store.read() as tx:
-            return sum(tx.execute(select(ModelCallRow.cost).where(ModelCallRow.run_id == run_id)).scalars(), Decimal(0))
+            costs = select(ModelCallRow.cost).where(ModelCallRow.run_id == run_id)
+            return sum(tx.execute(costs, execution_options=A_FEW).scalars(), Decimal(0))
 
 
-def _let_go(tx: Connection, run_id: str, process: str, further: Json) -> None:
-    """End the leases of a run on open cases; the process keeps the search within the index of open ones."""
-    held = (CaseRow.process == process, CaseRow.open_since.is_not(None), CaseRow.lease_run == run_id)
-    tx.execute(update(CaseRow).where(*held).values({"lease_token": None, "lease_until": None} | further))
+def _let_go(tx: Connection, run_id: str, process: str) -> None:
+    """End the leases that a run holds."""
+    held = (CaseRow.process == process, CaseRow.lease_token.is_not(None), CaseRow.lease_run == run_id)
+    tx.execute(update(CaseRow).where(*held).values(lease_token=None, lease_until=None))
+
+
+def _free(tx: Connection, run_id: str, process: str) -> None:
+    """Let a run that begins again claim the open cases anew that it has had, those that it let go of among them."""
+    had = (CaseRow.process == process, CaseRow.open_since.is_not(None), CaseRow.lease_run == run_id)
+    tx.execute(update(CaseRow).where(*had).values(lease_token=None, lease_until=None, lease_run=None))
 
 
 def _cases(tx: Connection, run_id: str) -> tuple[Counter[str], Counter[str], Counter[str]]:
@@ -161,14 +172,19 @@ def _calls(tx: Connection, run_id: str) -> Json:
         ModelCallRow.seconds,
         ModelCallRow.currency,
     )
-    rows = tx.execute(select(*columns).where(ModelCallRow.run_id == run_id)).all()
+    tokens_in = tokens_out = 0
+    spent, currency, took = Decimal(0), None, array("d")
+    for row in tx.execute(select(*columns).where(ModelCallRow.run_id == run_id), execution_options=A_FEW):
+        tokens_in, tokens_out, spent = tokens_in + row.tokens_in, tokens_out + row.tokens_out, spent + row.cost
+        currency = currency or row.currency
+        took.append(row.seconds)
     return {
-        "model_calls": len(rows),
-        "tokens_in": sum(row.tokens_in for row in rows),
-        "tokens_out": sum(row.tokens_out for row in rows),
-        "ai_cost": sum((row.cost for row in rows), Decimal(0)),
-        "currency": rows[0].currency if rows else None,
-        "model_seconds": tuple(row.seconds for row in rows),
+        "model_calls": len(took),
+        "tokens_in": tokens_in,
+        "tokens_out": tokens_out,
+        "ai_cost": spent,
+        "currency": currency,
+        "model_seconds": took,
     }
 
 
@@ -195,4 +211,4 @@ def _cycle_times(tx: Connection, run_id: str) -> Sequence[timedelta]:
         .join(EventRow, EventRow.case_id == CaseRow.id)
         .where(EventRow.run_id == run_id, EventRow.activity == "deliver")
     )
-    return tuple(ended - received for received, ended in tx.execute(query))
+    return tuple(ended - received for received, ended in tx.execute(query, execution_options=A_FEW))

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from sqlalchemy import ForeignKey, Index, Integer, MetaData, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, Integer, MetaData, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from fulcrum.cases import Json
@@ -18,6 +18,11 @@ NAMES = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+
+def _only(condition: str) -> dict[str, Any]:
+    """Make an index partial: it holds the rows that meet a condition."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
 class Base(DeclarativeBase):
@@ -51,6 +56,8 @@ class CaseRow(Base):
         # What a run claims: only open cases have open_since, so the index holds no finished work.
         Index("ix_cases_open", "process", "open_since", "id"),
         Index("ix_cases_business_key", "process", "business_key"),
+        # What a run holds: a few batches among all that is open.
+        Index("ix_cases_held", "process", "lease_run", **_only("lease_token IS NOT NULL")),
     )
 
     id: Mapped[str] = mapped_column(String(16), primary_key=True)
@@ -168,7 +175,9 @@ class ReviewRow(Base):
     __tablename__ = "reviews"
     __table_args__ = (
         UniqueConstraint("case_id", "number"),
-        Index("ix_reviews_process_state_opened_at", "process", "state", "opened_at"),
+        Index("ix_reviews_state_process_opened_at", "state", "process", "opened_at"),
+        # What a run looks for every second: the few that no flow run shows yet.
+        Index("ix_reviews_unpublished", "state", "process", "opened_at", **_only("flow_run_id IS NULL")),
     )
 
     id: Mapped[str] = mapped_column(String(24), primary_key=True)

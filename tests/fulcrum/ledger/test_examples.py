@@ -202,7 +202,7 @@ def test_a_moment_without_a_zone_is_refused(desk: Desk) -> None:
 
 
 def test_a_ledger_of_the_release_before_keeps_what_it_has(ledger_url: str) -> None:
-    """The table of examples is added beside the others."""
+    """The table of examples and the later indexes are added beside what is there."""
     from alembic import command
 
     from fulcrum.ledger.migrate import HEAD, _config
