@@ -21,6 +21,9 @@ GROWING = frozenset(
 DESKS = ("intake", "leases", "work", "reviews", "outbox", "runs", "examples", "catalogues", "reading")
 """The parts of a ledger, whose methods are its verbs."""
 
+COARSE = frozenset({"process", "status"})
+"""What most rows of a table have in common: one process, and all that is delivered."""
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -46,7 +49,7 @@ class Access:
         if self.table in STEADY or PARTIAL.get(self.index or ""):
             return False
         leading = COLUMNS.get(self.index or "", self.restricted)[:1]
-        return not self.restricted or self.restricted == ("process",) or not set(leading) <= set(self.restricted)
+        return set(self.restricted) <= COARSE or not set(leading) <= set(self.restricted)
 
 
 class Recorder:

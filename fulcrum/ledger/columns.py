@@ -92,6 +92,9 @@ class JsonText(TypeDecorator[Any]):
 _ID = "234567abcdefghijklmnopqrstuvwxyz"
 """What a case's id is written with, in the order that every database sorts it in."""
 
+_LENGTH = 16
+"""Characters of a whole one."""
+
 
 def begins(column: InstrumentedAttribute[str], beginning: str) -> ColumnElement[bool]:
     """Compare a case's id with its beginning, by the column's index, which LIKE does not use on either database.
@@ -100,6 +103,8 @@ def begins(column: InstrumentedAttribute[str], beginning: str) -> ColumnElement[
     """
     if not beginning or not set(beginning) <= set(_ID):
         return false()
+    if len(beginning) == _LENGTH:
+        return column == beginning
     stem = beginning.rstrip(_ID[-1])
     if not stem:
         return column >= beginning

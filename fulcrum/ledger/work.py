@@ -57,14 +57,15 @@ class Work:
 
     def keys_taken(self, process: str, keys: Iterable[str]) -> dict[str, str]:
         """Say which business keys are held by a case that has its effect or will have it, and by which."""
-        holding = [Status.CLEARED, Status.APPROVED, Status.DELIVERED, Status.DELIVERY_FAILED]
+        holding = {Status.CLEARED, Status.APPROVED, Status.DELIVERED, Status.DELIVERY_FAILED}
         taken: dict[str, str] = {}
         with self._store.read() as tx:
             for chunk in chunked({key for key in keys if key}):
-                query = select(CaseRow.business_key, CaseRow.id).where(
-                    CaseRow.process == process, CaseRow.business_key.in_(chunk), CaseRow.status.in_(holding)
+                # The status is left out of the query: SQLite would search by that, through all that is delivered.
+                query = select(CaseRow.business_key, CaseRow.id, CaseRow.status).where(
+                    CaseRow.process == process, CaseRow.business_key.in_(chunk)
                 )
-                taken.update({key: case_id for key, case_id in tx.execute(query) if key})
+                taken |= {key: case_id for key, case_id, status in tx.execute(query) if key and status in holding}
         return taken
 
     def pass_gate(

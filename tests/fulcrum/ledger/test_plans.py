@@ -38,6 +38,7 @@ PROCESS = "sample"
 
 ALLOWED = {
     ("reading.counts", "cases"): "a person asks for the whole of one process: one pass over an index, without its rows",
+    ("reading.cases", "cases"): "the newest of each status, in the index's order: the limit ends it",
     ("examples.known", "decisions"): "what people have decided in a process, all of it, is what is asked for",
     ("examples.nearest", "decisions"): "the same",
 }
