@@ -132,10 +132,11 @@ def _turn(side: str, source: Path, address: str, chosen: argparse.Namespace, rec
     with tempfile.TemporaryDirectory() as home:
         command = [sys.executable, "-m", f"benchmarks.contenders.{SIDES[side]}", "--source", str(source)]
         command += ["--address", address, "--concurrency", str(chosen.concurrency), "--home", home]
-        environment = child_environment(settings(), record.url) | {"PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore"}
-        environment |= {"PREFECT_LOGGING_LEVEL": "WARNING"} if side == "prefect_map" else {}
+        environment = child_environment(settings(), record.url)
         began = time.time()
-        with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as child:
+        # The log goes to the server alone, as from a worker.
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        with subprocess.Popen(command, cwd=ROOT, env=environment, text=True, **streams) as child:
             with metered(child.pid, record.pid) as (mine, server):
                 said, _ = child.communicate()
                 ended = time.time()
