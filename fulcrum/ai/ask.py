@@ -82,6 +82,8 @@ class Inquiry:
         if self._waiting:
             # An answer without a price would be paid and could not be recorded, so none is asked for.
             cost(self._endpoint, 0, 0)
+            # A rule may have to load what it judges by; an answer that is paid must not wait for that to be kept.
+            self._process.complete(asked[0].input, {})
             with Conversation(self._endpoint) as conversation:
                 try:
                     self._converse(conversation)

@@ -9,7 +9,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -31,7 +31,7 @@ from tests.loopback import completions_at, wait_for
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from fulcrum.cases import Batch, Case, Proposal
+    from fulcrum.cases import Batch, Case, Json, Proposal
     from tests.fulcrum.conftest import Office
 
 NO_LIMIT = Budget(None)
@@ -354,6 +354,20 @@ def on_record(office: Office, batch: Batch) -> Counter[tuple[str, int, int]]:
         for case_id in batch.case_ids
         for call in office.history(case_id).calls
     )
+
+
+def test_rules_are_ready_before_the_first_question(office: Office, model: Model) -> None:
+    """What follows by rule may take a second to load; no paid answer waits for it to be kept."""
+    asked_before: list[int] = []
+
+    def derived(_input: Json, _values: Json, _catalogues: object) -> Json:
+        asked_before.append(len(model.seen))
+        return {}
+
+    office.process = replace(office.process, derived=derived)
+    ask(office, office.checked("good 1", "good 2"), model.endpoint())
+    assert asked_before[0] == 0
+    assert len(model.seen) == 2
 
 
 def test_samples_agree_or_disagree(office: Office, model: Model) -> None:
