@@ -185,6 +185,11 @@ class ReviewsNotShown(FulcrumError):
     run shows them. List them meanwhile: fulcrum reviews"""
 
 
+class ServerAway(FulcrumError):
+    """The Prefect server has not answered for as long as a run waits for it ({reason}). What was done is in the ledger;
+    bring the server back, and the next run goes on."""
+
+
 class RunFailed(FulcrumError):
     """Run {run} ended as {state}: {message} See its log in the UI or in the folder logs of FULCRUM_HOME. Running it
     again repeats nothing that is done."""

@@ -9,10 +9,11 @@ from importlib import import_module
 from threading import Thread
 from typing import Any
 
+from httpx import TransportError
 from prefect.logging import get_run_logger
 
 from blocks import load_ledger
-from fulcrum.errors import FulcrumError, LedgerUnavailable
+from fulcrum.errors import FulcrumError, LedgerUnavailable, ServerAway
 from fulcrum.process import Process
 from tasks.meanwhile import meanwhile
 from tasks.metrics import measure
@@ -41,6 +42,11 @@ def process_run(process: Process, options: RunOptions) -> Iterator[ProcessRun]:
         try:
             with held_meanwhile(run), shared_endpoint(run.endpoint), shown_meanwhile(run):
                 yield run
+        except TransportError as error:
+            # Of all that a run asks over HTTP, only Prefect's own client lets such an error through.
+            away = ServerAway(reason=type(error).__name__)
+            _fail(run, away)
+            raise away from error
         except BaseException as error:
             _fail(run, error)
             raise
@@ -67,12 +73,16 @@ def _fail(run: ProcessRun, error: BaseException) -> None:
     """End a failing run without hiding why it fails: what was queued is shown, what is known is kept."""
     said = str(error) if isinstance(error, FulcrumError) else type(error).__name__
     logger = get_run_logger()
-    for close in (request_reviews, measure):
+    # A run that has waited for the server does not wait for it again.
+    for close in (measure,) if isinstance(error, ServerAway) else (request_reviews, measure):
         try:
             close(run)
         except Exception as further:  # noqa: BLE001 - the run's own error matters more
             logger.warning("After the failure, %s failed as well: %s", close.name, type(further).__name__)
-    run.ledger.runs.end(run.run_id, _figures(run), error=said)
+    try:
+        run.ledger.runs.end(run.run_id, _figures(run), error=said)
+    except LedgerUnavailable as further:
+        logger.warning("The ledger does not say that the run has failed: %s", further)
 
 
 def _figures(run: ProcessRun) -> dict[str, Any]:

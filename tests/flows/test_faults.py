@@ -9,15 +9,17 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any, NoReturn
 
 import pytest
+from httpx import ConnectError
 
 from fulcrum.ai.conversation import AHEAD
-from fulcrum.errors import LedgerUnavailable
+from fulcrum.errors import LedgerUnavailable, ServerAway
 from tests.intake_office import ModelServer, Office, documents, model_server, names, number_of, write_jsonl
 from tests.loopback import wait_for
 
@@ -121,37 +123,78 @@ def test_a_locked_ledger_is_waited_for(office: Office, models: ModelServer, tmp_
     assert set(asked_of(models, found).values()) == {1}
 
 
-def test_a_server_that_is_started_again_is_waited_for(
-    models: ModelServer, make_home: Callable[[Path], Path], tmp_path: Path
-) -> None:
-    """A run whose Prefect server is away for some seconds goes on, and shows its reviews when the server is back."""
+@dataclass
+class OwnServer:
+    """A Prefect server that a test may stop, with an office on its home."""
+
+    server: Any
+    office: Office
+    over: Event = field(default_factory=Event)
+
+    def start_again(self) -> None:
+        """Start it from this thread, and stay: the server ends with the thread that started it."""
+        self.server.stop()
+        self.server.start()
+        self.over.wait()
+
+
+@pytest.fixture(scope="module")
+def own_server(make_home: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnServer]:
+    """Start a server with everything registered, and point this process at it."""
     from deployments.bootstrap import bootstrap
     from deployments.stack import Server
     from deployments.stack.environment import applied, stack_variables
     from deployments.stack.processes import free_port
     from fulcrum.settings import Settings
 
-    settings = Settings(home=make_home(tmp_path / "home"))
-    server, over = Server(settings, free_port(0)), Event()
+    settings = Settings(home=make_home(tmp_path_factory.mktemp("own") / "home"))
+    server = Server(settings, free_port(0))
     server.start()
     try:
         server.wait()
-
-        def restart() -> None:
-            server.stop()
-            server.start()
-            # The server ends with the thread that started it.
-            over.wait()
-
         with applied(stack_variables(settings, server.url)):
             bootstrap(server.url, settings)
-            office = Office.found(settings.home, settings.home / "erp.db")
-            found = [*names(CASES, "restart"), *names(2, "restart", audited=True)]
-            source = write_jsonl(tmp_path / "in.jsonl", documents(found))
-            with in_the_middle(models, restart), ExitStack() as stack:
-                stack.callback(over.set)
-                report = office.run(source, model=models.block("restart", concurrency=2))
+            yield OwnServer(server, Office.found(settings.home, settings.home / "erp.db"))
     finally:
         server.stop()
+
+
+def test_a_server_that_stays_away_fails_the_run_and_the_next_one_finishes(
+    models: ModelServer, own_server: OwnServer, tmp_path: Path
+) -> None:
+    """The ledger says why, keeps what was paid, and another run on the server that is back asks nothing twice."""
+    from deployments.stack.environment import applied
+
+    office = own_server.office
+    found = names(CASES, "away")
+    source = write_jsonl(tmp_path / "in.jsonl", documents(found))
+    model = models.block("away", concurrency=2)
+    with (
+        applied({"PREFECT_CLIENT_MAX_RETRIES": "0"}),
+        in_the_middle(models, own_server.server.stop),
+        pytest.raises((ServerAway, ConnectError)),
+    ):
+        office.run(source, model=model)
+    failed = office.newest_run()
+    assert (failed["state"], failed["error"].partition(" (")[0]) == (
+        "failed",
+        str(ServerAway(reason="")).partition(" (")[0],
+    )
+    own_server.server.start()
+    own_server.server.wait()
+    report = office.run(source, model=model)
+    assert (report.still_open, office.statuses()) == (0, {"delivered": CASES})
+    assert set(asked_of(models, found).values()) == {1}
+
+
+def test_a_server_that_is_started_again_is_waited_for(
+    models: ModelServer, own_server: OwnServer, tmp_path: Path
+) -> None:
+    """A run whose Prefect server is away for some seconds goes on, and shows its reviews when the server is back."""
+    found = [*names(CASES, "restart"), *names(2, "restart", audited=True)]
+    source = write_jsonl(tmp_path / "in.jsonl", documents(found))
+    with in_the_middle(models, own_server.start_again), ExitStack() as stack:
+        stack.callback(own_server.over.set)
+        report = own_server.office.run(source, model=models.block("restart", concurrency=2))
     assert (report.still_open, report.cleared, report.in_review) == (0, CASES, 2)
     assert set(asked_of(models, found).values()) == {1}
