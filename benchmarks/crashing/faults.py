@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,24 +19,25 @@ from benchmarks.loopback import model_server
 from fulcrum.ai.conversation import AHEAD
 
 MESSAGES = 90
-LOCKED_S, AWAY_S, FULL_S = 30.0, 60.0, 5.0
-"""Seconds that each fault lasts; a server takes some more until it answers again."""
+LOCKED_S, AWAY_S, FULL_S = 30.0, 60.0, 60.0
+"""Seconds that each fault lasts, or until the run has ended; a server takes some more until it answers again."""
 DISK_MB = 48
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something that is wrong for a while."""
+    """Something that is wrong for a while; `under_way` calls at most are lost, where nothing can be written."""
 
     name: str
     seconds: float
     wrong: Callable[[Stand], AbstractContextManager[None]]
+    under_way: int = 0
 
 
 FAULTS = (
     Fault("ledger_locked", LOCKED_S, ledger_locked),
     Fault("server_away", AWAY_S, server_away),
-    Fault("disk_full", FULL_S, lambda stand: disk_full(Path(stand.settings.ledger_url.removeprefix("sqlite:///")))),
+    Fault("disk_full", FULL_S, lambda stand: disk_full(ledger_file(stand.settings.ledger_url)), CONCURRENCY * AHEAD),
 )
 
 
@@ -46,7 +48,8 @@ def meet(stand: Stand, fault: Fault) -> dict[str, Any]:
     wait_for(lambda: model_server.counts(stand.model)["calls"] > before["calls"] + MESSAGES // 10)
     began = time.monotonic()
     with fault.wrong(stand):
-        time.sleep(fault.seconds)
+        while run.alive() and time.monotonic() - began < fault.seconds:
+            time.sleep(0.1)
     wrong_for = time.monotonic() - began
     wait_for(lambda: not run.alive(), seconds=900)
     ended_after = time.monotonic() - began
@@ -64,18 +67,22 @@ def meet(stand: Stand, fault: Fault) -> dict[str, Any]:
         "next_run_ended_as": _brief(stand, next_run),
         "cases_not_finished": _unfinished(stand),
         "extra_calls": (calls["calls"] - before["calls"]) - (calls["cases"] - before["cases"]),
-        "under_way_at_most": CONCURRENCY * AHEAD,
+        "under_way_at_most": fault.under_way,
     }
 
 
 def _brief(stand: Stand, run: Run) -> str:
-    return stand.state(run).partition(" The ")[0][:160]
+    return stand.state(run).partition(": The ")[0][:160]
 
 
 def _unfinished(stand: Stand) -> int:
-    return sum(case.status not in AT_REST for case in stand.ledger.reading.cases(PROCESS)) + (
-        stand.inbox.arrived - len(stand.ledger.reading.cases(PROCESS))
-    )
+    at_rest = sum(case.status in AT_REST for case in stand.ledger.reading.cases(PROCESS))
+    return stand.inbox.arrived - at_rest
+
+
+def ledger_file(url: str) -> Path:
+    """Name the file of a SQLite ledger."""
+    return Path(url.removeprefix("sqlite:///"))
 
 
 @contextmanager
@@ -97,6 +104,9 @@ def small_disk(folder: Path) -> Iterator[Path | None]:
 @contextmanager
 def disk_full(file: Path) -> Iterator[None]:
     """Leave no room on the file system that a file lies on for the length of a block."""
+    with closing(sqlite3.connect(file)) as connection:
+        # SQLite writes over the log that it has, as long as there is one.
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     ballast = file.with_name("ballast")
     with ballast.open("wb", buffering=0) as stream:
         for size in (65536, 512):
