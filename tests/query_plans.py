@@ -101,7 +101,7 @@ def indexes() -> Iterator[tuple[str, tuple[str, ...], bool]]:
 
 
 def _partial(index: Index) -> bool:
-    return index.dialect_options["sqlite"].get("where") is not None
+    return "where" in index.info
 
 
 # A name that is no table's is an alias of one.
