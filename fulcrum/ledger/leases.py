@@ -52,10 +52,17 @@ class Leases:
         return Batch(process, run_id, token, case_ids)
 
     def renew(self, process: str, run_id: str) -> None:
-        """Hold what a run holds for another lease; what another run has taken meanwhile stays with that."""
+        """Hold what a run holds for another lease; what another run has taken meanwhile stays with that.
+
+        A case that is being written to is passed over: the write renews it, and waiting for it while holding others
+        could be a circle.
+        """
         held = (CaseRow.process == process, CaseRow.lease_token.is_not(None), CaseRow.lease_run == run_id)
+        free = select(CaseRow.id).where(*held).order_by(CaseRow.id).with_for_update(skip_locked=True)
         with self._store.write() as tx:
-            tx.execute(update(CaseRow).where(*held).values(lease_until=self._store.now() + LEASE))
+            until = self._store.now() + LEASE
+            for chunk in chunked(tx.execute(free).scalars().all()):
+                tx.execute(update(CaseRow).where(CaseRow.id.in_(chunk)).values(lease_until=until))
 
     def release(self, batch: Batch, case_ids: Iterable[str] | None = None) -> None:
         """Let go of open cases that this run can do no more for; a later run may claim them at once."""

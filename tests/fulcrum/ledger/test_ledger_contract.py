@@ -146,6 +146,25 @@ def test_a_renewal_takes_nothing_back(desk: Desk) -> None:
     desk.check(taken)
 
 
+@pytest.mark.parametrize("ledger_urls", ["postgresql"], indirect=True)
+def test_a_renewal_waits_for_no_write(desk: Desk) -> None:
+    """A case that is being written to is passed over, so that a renewal and a write never wait for each other."""
+    desk.begin("run-1")
+    desk.take_in("a", "b", "c")
+    held = desk.claim("run-1")
+    written = held.case_ids[1]
+    lease_ends = select(CaseRow.id, CaseRow.lease_until).where(CaseRow.id.in_(held.case_ids))
+    with desk.ledger.store.read() as tx:
+        before = {row.id: row.lease_until for row in tx.execute(lease_ends)}
+    desk.clock.forward(10)
+    with desk.ledger.store.write() as writing:
+        writing.execute(select(CaseRow.id).where(CaseRow.id == written).with_for_update())
+        desk.ledger.leases.renew(PROCESS, "run-1")
+    with desk.ledger.store.read() as tx:
+        after = {row.id: row.lease_until for row in tx.execute(lease_ends)}
+    assert {case_id for case_id in before if after[case_id] == before[case_id]} == {written}
+
+
 def test_an_illegal_transition_changes_nothing_for_the_whole_batch(desk: Desk) -> None:
     """One case that cannot move keeps all of the transaction from happening."""
     desk.begin()
