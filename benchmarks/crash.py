@@ -22,15 +22,14 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import os
 import random
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 from benchmarks.crashing.strikes import STRIKES
+from benchmarks.loopback.home import own_home
 
 CASES_A_KILL = 90
 
@@ -38,10 +37,8 @@ CASES_A_KILL = 90
 def main() -> None:
     """Run it and print what was counted."""
     chosen = _arguments()
-    for name in [name for name in os.environ if name.startswith(("FULCRUM_", "PREFECT_"))]:
-        del os.environ[name]
-    with tempfile.TemporaryDirectory() as home:
-        told = faults(Path(home)) if chosen.faults else crash(Path(home), chosen)
+    with own_home() as home:
+        told = faults(home) if chosen.faults else crash(home, chosen)
     print(json.dumps(told))
     sys.exit(not (finished(told) if chosen.faults else sound(told)))
 

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
-import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from benchmarks.loopback.home import own_home
 
 ROOT = Path(__file__).resolve().parents[1]
 if TYPE_CHECKING:
@@ -38,11 +38,8 @@ def main() -> None:
     if not chosen.dataset.exists():
         print(json.dumps({"skipped": "no data; give --dataset a JSONL file of id, text and truth.label"}))
         return
-    with tempfile.TemporaryDirectory() as home:
-        for name in [name for name in os.environ if name.startswith(("FULCRUM_", "PREFECT_"))]:
-            del os.environ[name]
-        os.environ |= {"FULCRUM_HOME": home, "FULCRUM_PORT": "0", "FULCRUM_DESK_PORT": "0"}
-        print(json.dumps(learn(chosen.dataset, chosen.seed, Path(home))))
+    with own_home() as home:
+        print(json.dumps(learn(chosen.dataset, chosen.seed, home)))
 
 
 def learn(

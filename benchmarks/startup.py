@@ -12,19 +12,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import resource
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks.contenders.work import command, configure
+from benchmarks.loopback.home import ROOT, own_home
 from benchmarks.loopback.meter import metered
-from benchmarks.loopback.model_server import ROOT, counts, model_server, reset
+from benchmarks.loopback.model_server import counts, model_server, reset
 from benchmarks.throughput import write
 
 PROCESS = "invoice-intake"
@@ -57,12 +57,9 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=3, help="how often each is measured")
     parser.add_argument("--documents", type=int, default=5, help="documents of a run")
     chosen = parser.parse_args()
-    for name in [name for name in os.environ if name.startswith(("FULCRUM_", "PREFECT_"))]:
-        del os.environ[name]
-    with tempfile.TemporaryDirectory() as home:
-        os.environ |= {"FULCRUM_HOME": home, "FULCRUM_PORT": "0", "FULCRUM_DESK_PORT": "0"}
+    with own_home() as home:
         with model_server(latency=0.05) as address:
-            taken = first_calls(Path(home), address, chosen.times, chosen.documents)
+            taken = first_calls(home, address, chosen.times, chosen.documents)
         taken |= {name: several(chosen.times, _fulcrum, *arguments) for name, arguments in COMMANDS.items()}
     bare = several(chosen.times, _python, "pass")
     alone = {name: _python(f"import {module}") for name, module in LIBRARIES.items()}
@@ -77,9 +74,7 @@ def first_calls(home: Path, address: str, times: int, documents: int) -> dict[st
     from fulcrum.settings import settings
 
     with api() as url:
-        from blocks import ModelEndpoint
-
-        ModelEndpoint(base_url=address, model="mock", input_price=1, output_price=2).save("benchmark", overwrite=True)
+        configure(address)
         environment = child_environment(settings(), url)
         runs, imports = [], []
         for number in range(times):
@@ -94,10 +89,9 @@ def first_calls(home: Path, address: str, times: int, documents: int) -> dict[st
 
 def _first_call(source: Path, address: str, environment: Mapping[str, str]) -> Taken:
     reset(address)
-    command = [sys.executable, "-m", "benchmarks.contenders.fulcrum_run", "--source", str(source)]
-    command += ["--address", address, "--concurrency", "8", "--home", str(source.parent)]
+    contender = command("fulcrum_run", source, address, 8, source.parent)
     began = time.time()
-    child = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+    child = subprocess.Popen(contender, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
     with child, metered(child.pid) as (meter,):
         assert child.wait() == 0
     first: float = counts(address)["first"]

@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -26,30 +25,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.contenders.work import command, configure
+from benchmarks.loopback.home import ROOT, own_home
+from benchmarks.loopback.invoice import invoice
 from benchmarks.loopback.meter import idle_again, metered
-from benchmarks.loopback.model_server import ROOT, model_server
+from benchmarks.loopback.model_server import model_server
 
 SIDES = {"raw": "plain_loop", "prefect_map": "prefect_map", "fulcrum": "fulcrum_run"}
-INVOICE = """Tolmerin Fluidics B.V.
-Pompstraat 40, 7559 ZX Hengelveld, The Netherlands
-VAT NL803617254B01 | sales@tolmerin.example
-
-Invoice no    {number}
-Invoice date  4 September 2026
-Due date      4 October 2026
-PO number     PO-26-0388
-
-Qty   Description                              Unit      Amount
-600   Vibratory pump TV-40, 230 V              6.45    3,870.00
-300   Solenoid valve 3/2-way, 24 V DC          4.20    1,260.00
-  1   Carriage, DAP Esch                      45.00       45.00
-
-                                        Net    EUR    5,175.00
-                                        VAT    EUR        0.00
-                                        Total  EUR    5,175.00
-
-VAT reverse-charged to the customer. Please pay into IBAN NL55 XQBK 0417 3002 86 quoting {number}.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +55,8 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--sides", nargs="+", choices=SIDES, default=list(SIDES))
     chosen = parser.parse_args()
-    for name in [name for name in os.environ if name.startswith(("FULCRUM_", "PREFECT_"))]:
-        del os.environ[name]
-    with tempfile.TemporaryDirectory() as home, model_server(chosen.latency) as address:
-        os.environ |= {"FULCRUM_HOME": home, "FULCRUM_PORT": "0", "FULCRUM_DESK_PORT": "0"}
-        turns = measure(Path(home), address, chosen)
+    with own_home() as home, model_server(chosen.latency) as address:
+        turns = measure(home, address, chosen)
     print(json.dumps(figures(chosen, turns)))
 
 
@@ -87,10 +66,7 @@ def measure(home: Path, address: str, chosen: argparse.Namespace) -> dict[str, l
 
     turns: dict[str, list[Turn]] = {side: [] for side in chosen.sides}
     with api():
-        from blocks import ModelEndpoint
-
-        block = {"base_url": address, "model": "mock", "concurrency": chosen.concurrency}
-        ModelEndpoint(**block, input_price=1, output_price=2).save("benchmark", overwrite=True)
+        configure(address, concurrency=chosen.concurrency)
         record = running()
         assert record is not None
         idle = _idle(record.pid)
@@ -113,7 +89,7 @@ def write(source: Path, cases: int, side: str, turn: int) -> None:
     unaudited = (i for i in ids if draw(case_id_of(name, i), version) >= share)
     with source.open("w", encoding="utf-8") as file:
         for number, document in enumerate(itertools.islice(unaudited, cases)):
-            text = INVOICE.format(number=f"{turn + 1}{number:07}")
+            text = invoice(f"{turn + 1}{number:07}")
             file.write(json.dumps({"id": document, "text": text}) + "\n")
 
 
@@ -130,13 +106,12 @@ def _turn(side: str, source: Path, address: str, chosen: argparse.Namespace, rec
     from fulcrum.settings import settings
 
     with tempfile.TemporaryDirectory() as home:
-        command = [sys.executable, "-m", f"benchmarks.contenders.{SIDES[side]}", "--source", str(source)]
-        command += ["--address", address, "--concurrency", str(chosen.concurrency), "--home", home]
+        contender = command(SIDES[side], source, address, chosen.concurrency, Path(home))
         environment = child_environment(settings(), record.url)
         began = time.time()
         # The log goes to the server alone, as from a worker.
         streams = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-        with subprocess.Popen(command, cwd=ROOT, env=environment, text=True, **streams) as child:
+        with subprocess.Popen(contender, cwd=ROOT, env=environment, text=True, **streams) as child:
             with metered(child.pid, record.pid) as (mine, server):
                 said, _ = child.communicate()
                 ended = time.time()

@@ -19,22 +19,19 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
+from benchmarks.contenders.work import command, configure
+from benchmarks.loopback.home import ROOT, own_home, postgres_database
 from benchmarks.loopback.meter import Meter
-from benchmarks.loopback.model_server import ROOT, answered, model_server
+from benchmarks.loopback.model_server import answered, model_server
 from benchmarks.throughput import write
 
 TENTHS = 10
-POSTGRES = "postgresql+psycopg://postgres@127.0.0.1:5432"
-"""Where PostgreSQL is expected, as the tests expect it; the benchmark makes and drops a database of its own."""
 LOOK = 0.1
 """Seconds between two looks at how far the run is."""
 
@@ -73,36 +70,11 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=0.01, help="seconds that the model takes")
     parser.add_argument("--concurrency", type=int, default=64, help="calls at once")
     chosen = parser.parse_args()
-    for name in [name for name in os.environ if name.startswith(("FULCRUM_", "PREFECT_"))]:
-        del os.environ[name]
-    with (
-        tempfile.TemporaryDirectory() as home,
-        ledger(chosen.ledger) as variables,
-        model_server(chosen.latency) as address,
-    ):
-        os.environ |= {"FULCRUM_HOME": home, "FULCRUM_PORT": "0", "FULCRUM_DESK_PORT": "0"} | variables
-        course = measure(Path(home), address, chosen)
+    with own_home() as home, ExitStack() as stack:
+        if chosen.ledger == "postgresql":
+            os.environ["FULCRUM_LEDGER_URL"] = stack.enter_context(postgres_database())
+        course = measure(home, stack.enter_context(model_server(chosen.latency)), chosen)
     print(json.dumps(figures(chosen, course)))
-
-
-@contextmanager
-def ledger(kind: str) -> Iterator[dict[str, str]]:
-    """Give the variables that name the ledger; on PostgreSQL a new database, dropped at the end."""
-    if kind == "sqlite":
-        yield {}
-        return
-    from sqlalchemy import create_engine, text
-
-    name = f"fulcrum_volume_{uuid4().hex[:12]}"
-    server = create_engine(f"{POSTGRES}/postgres", isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    try:
-        yield {"FULCRUM_LEDGER_URL": f"{POSTGRES}/{name}"}
-    finally:
-        with server.connect() as connection:
-            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-        server.dispose()
 
 
 def measure(home: Path, address: str, chosen: argparse.Namespace) -> Course:
@@ -112,10 +84,7 @@ def measure(home: Path, address: str, chosen: argparse.Namespace) -> Course:
     source = home / "documents.jsonl"
     write(source, chosen.cases, "volume", 0)
     with api():
-        from blocks import ModelEndpoint
-
-        block = {"base_url": address, "model": "mock", "concurrency": chosen.concurrency}
-        ModelEndpoint(**block, input_price=1, output_price=2).save("benchmark", overwrite=True)
+        configure(address, concurrency=chosen.concurrency)
         record = running()
         assert record is not None
         return _run(source, record.url, address, chosen)
@@ -125,10 +94,9 @@ def _run(source: Path, url: str, address: str, chosen: argparse.Namespace) -> Co
     from deployments.stack.environment import child_environment
     from fulcrum.settings import settings
 
-    command = [sys.executable, "-m", "benchmarks.contenders.fulcrum_run", "--source", str(source)]
-    command += ["--address", address, "--concurrency", str(chosen.concurrency), "--home", str(source.parent)]
+    contender = command("fulcrum_run", source, address, chosen.concurrency, source.parent)
     course = Course()
-    with subprocess.Popen(command, cwd=ROOT, env=child_environment(settings(), url), stdout=subprocess.PIPE) as child:
+    with subprocess.Popen(contender, cwd=ROOT, env=child_environment(settings(), url), stdout=subprocess.PIPE) as child:
         try:
             _follow(child, address, chosen.cases, course)
         finally:

@@ -14,18 +14,17 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
-from benchmarks.loopback.model_server import ROOT, counts, model_server, reset
+from benchmarks.contenders.work import ENDPOINT, configure
+from benchmarks.loopback.home import ROOT, own_home, postgres_database
+from benchmarks.loopback.model_server import counts, model_server, reset
 from benchmarks.throughput import write
 
-POSTGRES = "postgresql+psycopg://postgres@127.0.0.1:5432"
 MANY = 3
 HOLDER = """
 import sys, time
@@ -47,28 +46,9 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=0.5)
     parser.add_argument("--per-worker", type=int, default=16)
     chosen = parser.parse_args()
-    for name in [name for name in os.environ if name.startswith(("FULCRUM_", "PREFECT_"))]:
-        del os.environ[name]
-    with tempfile.TemporaryDirectory() as home, model_server(chosen.latency) as address, database() as url:
-        os.environ |= {"FULCRUM_HOME": home, "FULCRUM_PORT": "0", "FULCRUM_DESK_PORT": "0", "FULCRUM_LEDGER_URL": url}
-        print(json.dumps(measure(Path(home), address, chosen)))
-
-
-@contextmanager
-def database() -> Iterator[str]:
-    """Give an empty PostgreSQL database for as long as the block goes on."""
-    from sqlalchemy import create_engine, text
-
-    name = f"fulcrum_workers_{uuid4().hex[:12]}"
-    server = create_engine(f"{POSTGRES}/postgres", isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    try:
-        yield f"{POSTGRES}/{name}"
-    finally:
-        with server.connect() as connection:
-            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-        server.dispose()
+    with own_home() as home, model_server(chosen.latency) as address, postgres_database() as url:
+        os.environ["FULCRUM_LEDGER_URL"] = url
+        print(json.dumps(measure(home, address, chosen)))
 
 
 def measure(home: Path, address: str, chosen: argparse.Namespace) -> dict[str, Any]:
@@ -76,12 +56,7 @@ def measure(home: Path, address: str, chosen: argparse.Namespace) -> dict[str, A
     from deployments.stack import api
 
     with api() as url:
-        from blocks import ModelEndpoint
-
-        limits = {"concurrency": 64, "worker_concurrency": chosen.per_worker}
-        ModelEndpoint(base_url=address, model="mock", input_price=1, output_price=2, **limits).save(
-            "benchmark", overwrite=True
-        )
+        configure(address, concurrency=64, worker_concurrency=chosen.per_worker)
         rates, twice, most = [], 0, []
         for number, many in enumerate((1, MANY)):
             source = home / f"{many}.jsonl"
@@ -136,7 +111,7 @@ def _run(url: str, source: Path, many: int) -> None:
     from prefect.client.orchestration import get_client
     from prefect.settings import temporary_settings
 
-    options = {"model": "benchmark", "batch_size": 200}
+    options = {"model": ENDPOINT, "batch_size": 200}
     with temporary_settings({"api.url": url}), get_client(sync_client=True) as client:
         deployment = client.read_deployment_by_name("invoice-intake/invoice-intake").id
         parameters = {"source": str(source), "options": options}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.contenders.work import arguments, report
+from benchmarks.contenders.work import ENDPOINT, arguments, report
 
 
 def main() -> None:
@@ -11,7 +11,7 @@ def main() -> None:
     from flows.invoice_intake.flow import invoice_intake
     from tasks.run import RunOptions
 
-    done = invoice_intake(str(chosen.source), RunOptions(model="benchmark"))
+    done = invoice_intake(str(chosen.source), RunOptions(model=ENDPOINT))
     assert done.delivered == done.taken_in, done
     from sqlalchemy import func, select
 

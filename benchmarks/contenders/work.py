@@ -5,14 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import sqlite3
+import sys
 from pathlib import Path
 from typing import Any
 
+from benchmarks.loopback.home import ROOT
 from fulcrum.ai.schema import response_format
 
-ROOT = Path(__file__).resolve().parents[2]
 PROMPT = ROOT / "flows" / "invoice_intake" / "prompt.md"
 MODEL = "mock"
+ENDPOINT = "benchmark"
+"""The name of its model-endpoint block."""
 
 
 def arguments(description: str | None) -> argparse.Namespace:
@@ -23,6 +26,21 @@ def arguments(description: str | None) -> argparse.Namespace:
     parser.add_argument("--concurrency", type=int, required=True)
     parser.add_argument("--home", type=Path, required=True, help="an empty folder")
     return parser.parse_args()
+
+
+def command(contender: str, source: Path, address: str, concurrency: int, home: Path) -> list[str]:
+    """Write the command that lets a contender, by its module's name, do the work as a process of its own."""
+    told = {"source": source, "address": address, "concurrency": concurrency, "home": home}
+    given = [part for name, value in told.items() for part in (f"--{name}", str(value))]
+    return [sys.executable, "-m", f"benchmarks.contenders.{contender}", *given]
+
+
+def configure(address: str, **limits: int) -> None:
+    """Configure the model server as the endpoint that a Fulcrum run asks."""
+    from blocks import ModelEndpoint
+
+    block = ModelEndpoint(base_url=address, model=MODEL, input_price=1, output_price=2, **limits)
+    block.save(ENDPOINT, overwrite=True)
 
 
 def read(source: Path) -> list[dict[str, str]]:

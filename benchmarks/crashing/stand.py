@@ -8,9 +8,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from benchmarks.crashing.inbox import PROCESS, Inbox
+from benchmarks.loopback.home import postgres_database
 from benchmarks.loopback.model_server import model_server
 from benchmarks.loopback.webhook_server import webhook_server
 from deployments.stack import Server, Worker
@@ -21,8 +21,6 @@ from fulcrum.settings import Settings
 if TYPE_CHECKING:
     from fulcrum.ledger import Ledger
 
-POSTGRES = "postgresql+psycopg://postgres@127.0.0.1:5432"
-"""Where the PostgreSQL answers that a ledger database is made in; it needs no password."""
 LATENCY, CONCURRENCY, BATCH = 0.2, 6, 25
 """The model's seconds an answer and calls at once: 30 answers a second; and how many cases a task works on at once."""
 SHARES = 8
@@ -140,20 +138,3 @@ def _configure(settings: Settings, server: Server, model: str, webhook: str) -> 
     limits = {"concurrency": CONCURRENCY * SHARES, "worker_concurrency": CONCURRENCY}
     ModelEndpoint(base_url=model, model="mock", input_price=1, output_price=2, **limits).save("crash")
     WebhookTarget(url=f"{webhook}/tickets", status_url=f"{webhook}/tickets").save("help-desk")
-
-
-@contextmanager
-def postgres_database() -> Iterator[str]:
-    """Make an empty PostgreSQL database; drop it at the end."""
-    from sqlalchemy import create_engine, text
-
-    name = f"fulcrum_crash_{uuid4().hex[:12]}"
-    engine = create_engine(f"{POSTGRES}/postgres", isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    try:
-        yield f"{POSTGRES}/{name}"
-    finally:
-        with engine.connect() as connection:
-            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-        engine.dispose()

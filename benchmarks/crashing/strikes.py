@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
-from benchmarks.crashing.stand import POSTGRES, Run, Stand, wait_for
+from benchmarks.crashing.stand import Run, Stand, wait_for
+from benchmarks.loopback.home import POSTGRES
 from deployments.stack.processes import ProcessId, descendants
 
 Strike = Callable[[Stand, Run, random.Random], None]

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event, Thread
+
+from tasks.meanwhile import meanwhile
 
 TICK = os.sysconf("SC_CLK_TCK")
 PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 1e6
@@ -55,24 +56,17 @@ class Meter:
 def metered(*pids: int) -> Iterator[Sequence[Meter]]:
     """Look at processes for as long as the block goes on."""
     meters = [Meter(pid) for pid in pids]
-    over = Event()
 
-    def watch() -> None:
-        while not over.wait(EVERY):
-            for meter in meters:
-                meter.look()
-
-    for meter in meters:
-        meter.look()
-    thread = Thread(target=watch, daemon=True)
-    thread.start()
-    try:
-        yield meters
-    finally:
-        over.set()
-        thread.join()
+    def look() -> None:
         for meter in meters:
             meter.look()
+
+    look()
+    try:
+        with meanwhile(look, every=EVERY, name="meter"):
+            yield meters
+    finally:
+        look()
 
 
 def idle_again(pid: int, idle: float, *, patience: float = 120.0) -> float:

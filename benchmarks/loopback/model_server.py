@@ -9,33 +9,23 @@ Run as `python -m benchmarks.loopback.model_server --latency 0.2`; its first lin
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import re
-import subprocess
-import sys
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import AbstractContextManager
 from typing import Any
 
 from aiohttp import web
 
-ROOT = Path(__file__).resolve().parents[2]
+from benchmarks.loopback.invoice import ANSWER
+from benchmarks.loopback.serving import main, served, told
+
 CASE = re.compile(r"(?:Invoice no|Reference)\s+(\S+)")
 """How a document names its case: the number that an answer repeats, and that calls are counted by."""
 _TOKEN = re.compile(r"\w{1,4}|\W")
-
-INVOICE = {
-    "document_kind": "invoice", "supplier_name": "Tolmerin Fluidics B.V.", "document_number": "{case}",
-    "issued_on": "2026-09-04", "due_on": "2026-10-04", "purchase_order": "PO-26-0388",
-    "iban": "NL55XQBK0417300286", "currency": "EUR", "net": "5175.00", "tax": "0.00", "rounding": None,
-    "total": "5175.00", "line_items": [],
-}  # fmt: skip
 
 
 class ModelServer:
@@ -101,7 +91,7 @@ class ModelServer:
         """Make the answer to a schema once: its text, and its tokens as JSON."""
         name = schema["name"]
         if name not in self._answers:
-            values = INVOICE if name == "Invoice" else _outcome(schema["schema"])
+            values = ANSWER if name == "Invoice" else _outcome(schema["schema"])
             text = json.dumps(values)
             tokens = [{"token": token, "logprob": -0.001, "top_logprobs": []} for token in _tokens(text)]
             self._answers[name] = text, json.dumps(tokens)
@@ -138,29 +128,19 @@ def _value(node: dict[str, Any]) -> Any:
     return simple[node["type"]]
 
 
-@contextmanager
-def model_server(latency: float, port: int = 0) -> Iterator[str]:
+def model_server(latency: float) -> AbstractContextManager[str]:
     """Run the server as a process of its own; give its address, up to and including /v1."""
-    command = [sys.executable, "-m", "benchmarks.loopback.model_server", "--latency", str(latency), "--port", str(port)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        try:
-            yield server.stdout.readline().strip()
-        finally:
-            server.terminate()
+    return served("benchmarks.loopback.model_server", latency)
 
 
 def counts(address: str) -> dict[str, Any]:
     """Ask a running server what it was asked."""
-    with urllib.request.urlopen(f"{address}/counts") as reply:  # noqa: S310 - loopback
-        told: dict[str, Any] = json.load(reply)
-    return told
+    return dict(told(address, "/counts"))
 
 
 def answered(address: str) -> int:
     """Ask a running server how many calls it has answered."""
-    with urllib.request.urlopen(f"{address}/answered") as reply:  # noqa: S310 - loopback
-        return int(json.load(reply))
+    return int(told(address, "/answered"))
 
 
 def reset(address: str) -> None:
@@ -169,31 +149,16 @@ def reset(address: str) -> None:
     urllib.request.urlopen(request).close()  # noqa: S310 - the same
 
 
-async def _serve(latency: float, port: int) -> None:
+def routes(latency: float) -> list[web.RouteDef]:
+    """Make a server and say what it answers."""
     server = ModelServer(latency)
-    app = web.Application(client_max_size=10 << 20)
-    app.add_routes([
+    return [
         web.post("/v1/chat/completions", server.complete),
         web.get("/v1/counts", server.counts),
         web.get("/v1/answered", server.progress),
         web.post("/v1/reset", server.reset),
-    ])  # fmt: skip
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", port, backlog=1024)
-    await site.start()
-    print(f"http://127.0.0.1:{runner.addresses[0][1]}/v1", flush=True)
-    await asyncio.Event().wait()
-
-
-def main() -> None:
-    """Serve until it is stopped."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--latency", type=float, default=0.2)
-    parser.add_argument("--port", type=int, default=0)
-    chosen = parser.parse_args()
-    asyncio.run(_serve(chosen.latency, chosen.port))
+    ]
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, routes, latency=0.2, under="/v1")

@@ -9,21 +9,16 @@ address.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
-import subprocess
-import sys
-import urllib.request
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 from urllib.parse import unquote
 
 from aiohttp import web
 
-from benchmarks.loopback.model_server import ROOT
+from benchmarks.loopback.serving import main, served, told
 
 
 class WebhookServer:
@@ -73,48 +68,25 @@ class WebhookServer:
         return web.json_response(told)
 
 
-@contextmanager
-def webhook_server(latency: float) -> Iterator[str]:
+def webhook_server(latency: float) -> AbstractContextManager[str]:
     """Run the server as a process of its own; give its address."""
-    command = [sys.executable, "-m", "benchmarks.loopback.webhook_server", "--latency", str(latency)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        try:
-            yield server.stdout.readline().strip()
-        finally:
-            server.terminate()
+    return served("benchmarks.loopback.webhook_server", latency)
 
 
 def counts(address: str) -> dict[str, Any]:
     """Ask a running server what it has taken."""
-    with urllib.request.urlopen(f"{address}/counts") as reply:  # noqa: S310 - loopback
-        told: dict[str, Any] = json.load(reply)
-    return told
+    return dict(told(address, "/counts"))
 
 
-async def _serve(latency: float, port: int) -> None:
+def routes(latency: float) -> list[web.RouteDef]:
+    """Make a server and say what it answers."""
     server = WebhookServer(latency)
-    app = web.Application()
-    app.add_routes([
+    return [
         web.post("/tickets", server.take),
         web.get("/tickets", server.find),
         web.get("/counts", server.counts),
-    ])  # fmt: skip
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port, backlog=1024).start()
-    print(f"http://127.0.0.1:{runner.addresses[0][1]}", flush=True)
-    await asyncio.Event().wait()
-
-
-def main() -> None:
-    """Serve until it is stopped."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--latency", type=float, default=0.01)
-    parser.add_argument("--port", type=int, default=0)
-    chosen = parser.parse_args()
-    asyncio.run(_serve(chosen.latency, chosen.port))
+    ]
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, routes, latency=0.01)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from fulcrum.ai.budget import Budget
-from fulcrum.ai.confidence import agreement, consensus, field_confidence, overall
+from fulcrum.ai.confidence import agreement, carried, consensus, field_confidence
 from fulcrum.ai.conversation import AHEAD, Conversation
 from fulcrum.ai.endpoint import Endpoint
 from fulcrum.ai.judge import judge, repair
@@ -234,12 +234,7 @@ class Inquiry:
     def _sure(self, fields: dict[str, float], before: Proposal | None) -> float | None:
         """Take the lowest confidence of the required fields that this step answers, and of the steps before."""
         required = [name for name in self._process.review.required if name in self._answer.model_fields]
-        own = overall(fields, required)
-        if before is None:
-            return own
-        if not required:
-            return before.confidence
-        return None if own is None or before.confidence is None else min(own, before.confidence)
+        return carried(fields, required, before.confidence if before else None, first=before is None)
 
     def _proposal(
         self,

@@ -29,6 +29,18 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
+async def spending(pace: Pace, went: list[int], *amounts: int) -> list[asyncio.Task[None]]:
+    """Let calls spend, one after another; each amount is noted when it is covered."""
+
+    async def spend(amount: int) -> None:
+        await pace.spend(amount)
+        went.append(amount)
+
+    waiting = [asyncio.create_task(spend(amount)) for amount in amounts]
+    await settle()
+    return waiting
+
+
 def test_the_oldest_conversation_is_next() -> None:
     """Of those that wait the lowest order goes first, and within an order who came first."""
     went: list[str] = []
@@ -120,13 +132,7 @@ def test_credit_is_spent_in_order() -> None:
 
     async def work() -> None:
         pace = Pace(600)
-
-        async def spend(amount: int) -> None:
-            await pace.spend(amount)
-            went.append(amount)
-
-        waiting = [asyncio.create_task(spend(amount)) for amount in (5, 100, 1, 2)]
-        await settle()
+        waiting = await spending(pace, went, 5, 100, 1, 2)
         assert (went, pace.owed) == ([], 108)
         for expected in ([5], [5, 100, 1], [5, 100, 1, 2]):
             pace.grant(53)
@@ -143,13 +149,7 @@ def test_a_question_larger_than_the_limit_is_asked_and_paid_off() -> None:
 
     async def work() -> None:
         pace = Pace(10)
-
-        async def spend(amount: int) -> None:
-            await pace.spend(amount)
-            went.append(amount)
-
-        waiting = [asyncio.create_task(spend(amount)) for amount in (25, 1)]
-        await settle()
+        waiting = await spending(pace, went, 25, 1)
         pace.grant(10)
         await settle()
         assert (went, pace.owed) == ([25], 16)
