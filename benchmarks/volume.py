@@ -7,6 +7,8 @@ JSON object.
 
 `seconds`, `cpu_s`, `rss_mb`: of each tenth of the cases, by the answers given: wall time, CPU seconds of the run's
 process, its resident memory at the tenth's end. `first_to_last`, `cpu_first_to_last`: the last tenth's to the first's.
+`yardstick_ms`: what a fixed piece of work took meanwhile, in the mean; `steady_first_to_last`: the CPU seconds measured
+by it, the last tenth's to the first's, so that a machine that is shared with others does not count.
 `memory_growth_mb`: from the end of the first tenth to the end of the last. `intake_s`: from the process's start to the
 first answer. `end_s`, `end_growth_mb`: from the last answer to the process's end, and what memory the report takes on
 top of the most before.
@@ -29,10 +31,11 @@ from benchmarks.contenders.work import command, configure
 from benchmarks.loopback.home import ROOT, own_home, postgres_database
 from benchmarks.loopback.meter import Meter
 from benchmarks.loopback.model_server import answered, model_server
+from benchmarks.loopback.yardstick import yardstick
 from benchmarks.throughput import write
 
 TENTHS = 10
-LOOK = 0.1
+LOOK = 0.25
 """Seconds between two looks at how far the run is."""
 
 
@@ -43,6 +46,8 @@ class Course:
     began: float = field(default_factory=time.time)
     ended: float = 0.0
     marks: list[tuple[float, float, float]] = field(default_factory=list)
+    paces: list[list[float]] = field(default_factory=lambda: [[]])
+    """What the yardstick took, tenth by tenth, the intake's first."""
     most_mb: float = 0.0
     """The most memory until the last answer."""
     peak_mb: float = 0.0
@@ -56,6 +61,17 @@ class Course:
     def cpu_first_to_last(self) -> float:
         """Say how many times as much CPU as the first tenth the last one takes."""
         return self.of_tenths(1)[-1] / self.of_tenths(1)[0]
+
+    @property
+    def yardsticks(self) -> list[float]:
+        """Give the yardstick's mean seconds in each tenth."""
+        return [sum(paces) / len(paces) for paces in self.paces[1 : TENTHS + 1]]
+
+    @property
+    def steady_first_to_last(self) -> float:
+        """Say how many times as much work the last tenth is as the first, whatever the machine did besides."""
+        work = [cpu / pace for cpu, pace in zip(self.of_tenths(1), self.yardsticks, strict=True)]
+        return work[-1] / work[0]
 
     def of_tenths(self, part: int) -> list[float]:
         """Give what each tenth took: of the moments (0) or of the CPU seconds (1)."""
@@ -111,10 +127,12 @@ def _follow(child: subprocess.Popen[bytes], address: str, cases: int, course: Co
     while child.poll() is None:
         time.sleep(LOOK)
         meter.look()
+        course.paces[-1].append(yardstick())
         course.peak_mb = max(course.peak_mb, meter.rss_mb[-1])
         done = answered(address)
         while len(course.marks) <= TENTHS and done and done * TENTHS >= cases * len(course.marks):
             course.marks.append((meter.at[-1], meter.cpu[-1], meter.rss_mb[-1]))
+            course.paces.append([yardstick()])
             course.most_mb = course.peak_mb
             _say(course)
     course.ended = time.time()
@@ -142,6 +160,8 @@ def figures(chosen: argparse.Namespace, course: Course) -> dict[str, Any]:
         "cases_per_s": round(chosen.cases / whole, 1),
         "first_to_last": round(course.first_to_last, 3),
         "cpu_first_to_last": round(course.cpu_first_to_last, 3),
+        "yardstick_ms": [round(1000 * each, 2) for each in course.yardsticks],
+        "steady_first_to_last": round(course.steady_first_to_last, 3),
         "memory_growth_mb": round(course.marks[-1][2] - course.marks[1][2], 1),
         "intake_s": round(course.marks[0][0] - course.began, 1),
         "end_s": round(course.ended - course.marks[-1][0], 1),

@@ -43,6 +43,8 @@ class Rounds:
         self._say(f"{kind} strikes")
         self.tally.strike()
         STRIKES[kind](self.stand, run, self.draw)
+        # Counted again: until the strike falls, the run goes on asking.
+        self.tally.strike()
         self.struck[kind] += 1
         self._by = kind
 

@@ -31,12 +31,13 @@ class Tally:
     lost: Counter[str] = field(default_factory=Counter)
     """Asked and never durable, of the runs that are over."""
     _struck: Counter[str] | None = None
+    _at_work: int = 0
 
     def strike(self) -> None:
         """Note what has been asked at a strike; of several strikes on one run the last counts."""
         told = model_server.counts(self.stand.model)
         self._struck = Counter(told["by_case"])
-        self._at_work = told["at_once"]
+        self._at_work = max(told["at_once"], self._at_work)
 
     def run_is_over(self) -> None:
         """Settle what the run lost, once its process has ended and the model server is quiet."""
@@ -47,7 +48,7 @@ class Tally:
             self.in_flight += lost_by_it
             self.unanswered += min(self._at_work, lost_by_it)
         self.lost = asked - durable
-        self._struck = None
+        self._struck, self._at_work = None, 0
 
 
 def durable_calls(stand: Stand) -> Counter[str]:
