@@ -126,8 +126,10 @@ def _answer(ledger: Ledger, truth: dict[str, str]) -> set[str]:
     from flows.ticket_triage.process import TICKET_TRIAGE
     from fulcrum.cases import Verdict
     from fulcrum.deciding import Said, decide
+    from fulcrum.reviewers import Reviewer, Role
 
     process = ledger.catalogues.bind(TICKET_TRIAGE)
+    ledger.reviewers.add(Reviewer(name="the truth", role=Role.REVIEWER), by="the benchmark", replace=True)
     reviews = ledger.reviews.open(PROCESS)
     for review in reviews:
         changes = {"intent": truth[review.case_id]}

@@ -130,9 +130,16 @@ def _default_blocks(client: SyncPrefectClient, settings: Settings, desk: str | N
 
 
 def _defaults(settings: Settings, desk: str | None) -> dict[str, Block]:
-    from blocks import CaseLedger, ModelEndpoint  # noqa: PLC0415 - imports prefect
+    from prefect.blocks.system import Secret  # noqa: PLC0415 - see above
 
-    found: dict[str, Block] = {"model-endpoint/default": ModelEndpoint(), "case-ledger/default": CaseLedger()}
+    from blocks import CaseLedger, ModelEndpoint  # noqa: PLC0415 - imports prefect
+    from fulcrum.sealing import SECRET, new_key  # noqa: PLC0415 - only here
+
+    found: dict[str, Block] = {
+        "model-endpoint/default": ModelEndpoint(),
+        "case-ledger/default": CaseLedger(),
+        f"secret/{SECRET}": Secret(value=new_key()),
+    }
     for reference in _targets():
         block = _target(reference, settings, desk)
         if block is not None:

@@ -136,4 +136,8 @@ def _differs(wanted: dict[str, Any], found: DeploymentResponse) -> bool:
 
 
 def _timing(schedules: Sequence[DeploymentSchedule | DeploymentScheduleCreate]) -> list[tuple[Any, ...]]:
-    return [(one.schedule, one.active is not False, one.parameters, one.slug) for one in schedules]
+    # An interval is anchored at the moment at which it was declared, unless it says otherwise.
+    return [
+        (one.schedule.model_dump(exclude={"anchor_date"}), one.active is not False, one.parameters, one.slug)
+        for one in schedules
+    ]

@@ -10,6 +10,8 @@ from enum import StrEnum
 from hashlib import blake2b
 from typing import Any, TypeAlias
 
+from fulcrum.due import Urgency
+
 Json: TypeAlias = dict[str, Any]
 """A JSON object as Python holds it."""
 
@@ -40,13 +42,17 @@ class Route(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What a person says of a case: the first three in a review, the last two of a quarantined case."""
+    """What a person says of a case: the first three in a review, the next two of a quarantined case.
+
+    Who hands a case on decides nothing: a colleague is asked instead.
+    """
 
     APPROVE = "approve"
     REJECT = "reject"
     ESCALATE = "escalate"
     REPAIR = "repair"
     DISCARD = "discard"
+    HAND_ON = "hand_on"
 
 
 class Effect(StrEnum):
@@ -138,6 +144,8 @@ class Routing:
     kind: ReviewKind = ReviewKind.DECIDE
     queue: str = ""
     audit_probability: float | None = None
+    approved_by: tuple[str, ...] = ()
+    """Who has approved it already, where another person is asked as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +163,11 @@ class Review:
     due_at: datetime
     generation: int = 1
     flow_run_id: str | None = None
+    assignee: str | None = None
+    """Who is asked first; anybody else of the queue may decide as well."""
+    urgency: Urgency = Urgency.WAITING
+    approved_by: tuple[str, ...] = ()
+    """Who has approved the outcome that is proposed here already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +184,10 @@ class Decision:
     note: str | None = None
     values: Json | None = None
     corrections: dict[str, dict[str, Any]] = field(default_factory=dict)
+    resource: str = "human"
+    """Who decided, as the event log says it: `human`, or `system` where nobody did in time."""
+    code_step: int | None = None
+    """The step of time of the code that proved who decided; None where no code was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,9 +214,9 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
-    """What a person has approved of a case that needs another's approval as well."""
+    """What people have approved of a case that needs another's approval as well."""
 
-    reviewer: str
+    reviewers: tuple[str, ...]
     values: Json
 
 

@@ -121,6 +121,53 @@ class DecisionRefused(FulcrumError):
     exit_code = 2
 
 
+class BundleNotFound(FulcrumError):
+    """There is no bundle {bundle}. Run decide-many without it first: that lists the cases and gives the number."""
+
+    exit_code = 2
+
+
+class BundleRefused(FulcrumError):
+    """Bundle {bundle} cannot be decided so: {problem}. Nothing was changed; run decide-many without a bundle again."""
+
+    exit_code = 2
+
+
+class NotRegistered(FulcrumError):
+    """{name} is not registered as a reviewer. Ask {owner} ({email}) to run: fulcrum reviewers add NAME --queue QUEUE"""
+
+    exit_code = 2
+
+
+class ReviewerUnknown(FulcrumError):
+    """There is no reviewer {name}. List them: fulcrum reviewers list"""
+
+    exit_code = 2
+
+
+class ReviewerKnown(FulcrumError):
+    """{name} is registered already. Change it: fulcrum reviewers add {name} --replace"""
+
+    exit_code = 2
+
+
+class ReviewerLocked(DecisionRefused):
+    """The decision on review {review_id} is refused: {problem}. Nothing was changed. If it was not {reviewer} who typed
+    the codes, somebody uses that name: tell the process's owner."""
+
+
+class KeyUnusable(FulcrumError):
+    """The key of the reviewers' secrets cannot be used: {problem}. Give the right one in FULCRUM_REVIEWERS_KEY or in
+    the Prefect Secret block fulcrum-reviewers-key; where it is lost, enroll the reviewers anew."""
+
+
+class KeyMissing(FulcrumError):
+    """There is no key for the reviewers' secrets. Make one with fulcrum reviewers key, and give it to workers and
+    commands as FULCRUM_REVIEWERS_KEY or as the Prefect Secret block fulcrum-reviewers-key."""
+
+    exit_code = 2
+
+
 class ReviewsNotDeployed(FulcrumError):
     """The Prefect server has no deployment {deployment}, which shows reviews. They wait in the ledger; deploy it with
     fulcrum bootstrap, and the next run shows them. Meanwhile: fulcrum reviews"""

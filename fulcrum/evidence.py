@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import Any
 
-from fulcrum.cases import Json, ReviewKind
+from fulcrum.alike import Alike
+from fulcrum.cases import Json, ReasonCode, ReviewKind
 from fulcrum.ledger import Dossier
 from fulcrum.process import Process
+
+MARK = "▶"
+"""What a line begins with in which fields were found. A source text that has the sign itself shows `>`."""
 
 SHOWN_AT_MOST = 6000
 """Characters of a source text that the form shows; two thirds of them from its beginning."""
@@ -18,10 +23,11 @@ _KNOWN_AT_MOST = 200
 _QUOTE_AT_MOST = 90
 
 
-def evidence(process: Process, dossier: Dossier, problem: str | None = None) -> str:
+def evidence(process: Process, dossier: Dossier, problem: str | None = None, like: Sequence[Alike] = ()) -> str:
     """Say why the case is here, what was proposed and what else is known of it, the most important first.
 
-    `problem` is why the person's last answer was refused. An audit shows nothing of the proposal.
+    `problem` is why the person's last answer was refused, `like` are decided cases that are like this one. An audit
+    shows nothing of the proposal.
     """
     parts = [f"**Your last answer was not taken:** {escaped(problem)}"] if problem else []
     parts.append(f"**Why it is here:** {escaped(dossier.review.reason)}")
@@ -29,6 +35,8 @@ def evidence(process: Process, dossier: Dossier, problem: str | None = None) -> 
         parts.append("Fill the form in from the source text alone; it is compared with the AI's proposal afterwards.")
     elif dossier.proposal is not None:
         parts.append(_proposal_table(process, dossier))
+    parts += [f"**The checks:** {escaped(said)}"] if (said := checks(dossier)) else []
+    parts += [_alike_table(process, like)] if like else []
     parts.append("\n".join(f"- {name}: {escaped(value)}" for name, value in known(process, dossier)))
     return "\n\n".join(parts)
 
@@ -43,6 +51,51 @@ def known(process: Process, dossier: Dossier) -> list[tuple[str, str]]:
         by = proposal.model or f"the rules of {process.title}"
         facts.append(("Proposed by", f"{by}, procedure {proposal.sop_version}, prompt {proposal.prompt_version}"))
     return facts
+
+
+def checks(dossier: Dossier) -> str:
+    """Say what the gates have found in what was proposed; nothing where it was not judged, or the case is an audit."""
+    code = dossier.review.code
+    if code is ReasonCode.GATE:
+        broken = dossier.review.reason.split("; ")
+        return f"{len(broken)} rules are broken" if len(broken) > 1 else "one rule is broken"
+    passed = {ReasonCode.LOW_CONFIDENCE, ReasonCode.NO_CONFIDENCE, ReasonCode.AUTONOMY}
+    return "none of the rules is broken" if code in passed else ""
+
+
+def summarised(process: Process, like: Sequence[Alike]) -> str:
+    """Name the decided cases that are like this one in a line of plain text."""
+    named = (f"{plain(_label(process, one))} ({one.decided_at:%Y-%m-%d})" for one in like)
+    return f"Approved before, and like it: {'; '.join(named)}." if like else ""
+
+
+def marked(text: str, dossier: Dossier) -> str:
+    """Mark in a source text the lines in which the AI has found its values, with their fields."""
+    proposal = dossier.proposal
+    clean = text.replace(MARK, ">")
+    if proposal is None or dossier.review.kind is not ReviewKind.DECIDE:
+        return clean
+    lines = clean.split("\n")
+    named: dict[int, list[str]] = {}
+    for name, quote in proposal.evidence.items():
+        place = _place(lines, quote)
+        if place is not None:
+            sure = _percent(proposal.field_confidence.get(name))
+            named.setdefault(place, []).append(f"{_title(name).lower()} {sure}".strip())
+    for place, names in named.items():
+        # In front, because the V1 UI does not wrap a long line.
+        lines[place] = f"{MARK} {', '.join(names)}: {lines[place].strip()}"
+    return "\n".join(lines)
+
+
+def _place(lines: Sequence[str], quote: str) -> int | None:
+    """Find the line that a quote stands in, or where one of several lines begins."""
+    wanted = " ".join(quote.split())
+    for place, line in enumerate(lines):
+        plain_line = " ".join(line.split())
+        if plain_line and (wanted in plain_line or (len(plain_line) > 2 and wanted.startswith(plain_line))):  # noqa: PLR2004 - a stray sign is no place
+            return place
+    return None
 
 
 def found(dossier: Dossier, field: str) -> str:
@@ -83,8 +136,12 @@ def plain(text: str) -> str:
 
 def quoted(text: str) -> str:
     """Quote a piece of a source text as a code span, in which no markup takes effect."""
-    line = one_line(text).replace("`", "'")
-    return f"`{line[:_QUOTE_AT_MOST]}{'…' if len(line) > _QUOTE_AT_MOST else ''}`"
+    return f"`{_shortened(text).replace('`', chr(39))}`"
+
+
+def _shortened(text: str) -> str:
+    line = one_line(text)
+    return f"{line[:_QUOTE_AT_MOST]}{'…' if len(line) > _QUOTE_AT_MOST else ''}"
 
 
 def one_line(text: str) -> str:
@@ -101,13 +158,26 @@ def _proposal_table(process: Process, dossier: Dossier) -> str:
     """List what was proposed in the outcome's order; what is absent is left out, or the table buries the form."""
     proposal = dossier.proposal
     assert proposal is not None  # noqa: S101 - the caller has looked
-    rows = ["| Field | Proposed | Sure |", "| --- | --- | --- |"]
+    rows = ["| Field | Proposed | Sure | Found in |", "| --- | --- | --- | --- |"]
     for name in process.outcome.model_fields:
         value, sure = proposal.values.get(name), proposal.field_confidence.get(name)
         if value not in (None, "", []):
-            rows.append(f"| {_title(name)} | {_cell(value)} | {_percent(sure)} |")
+            where = escaped(_shortened(proposal.evidence.get(name) or ""))
+            rows.append(f"| {_title(name)} | {_cell(value)} | {_percent(sure)} | {where} |")
     overall = "unknown" if proposal.confidence is None else _percent(proposal.confidence)
     return "\n".join(rows) + f"\n\nThe AI's confidence in all of it: {overall}"
+
+
+def _alike_table(process: Process, like: Sequence[Alike]) -> str:
+    rows = ["| Approved before, and like it | Decided | Alike |", "| --- | --- | --- |"]
+    rows += [
+        f"| {escaped(_label(process, one))} | {one.decided_at:%Y-%m-%d} | {_percent(one.similarity)} |" for one in like
+    ]
+    return "\n".join(rows)
+
+
+def _label(process: Process, one: Alike) -> str:
+    return one_line(process.review.label(one.values)) or one_line(one.external_id.rpartition("/")[2])
 
 
 def _cell(value: Any) -> str:

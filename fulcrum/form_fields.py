@@ -17,7 +17,7 @@ from fulcrum.cases import Json
 NONE = "(none)"
 """The choice that stands for None, because a select cannot be cleared."""
 
-OWN = ("source_text", "verdict", "reviewer", "note")
+OWN = ("source_text", "verdict", "reviewer", "code", "colleague", "note")
 """The form's own fields."""
 
 UNUSABLE = frozenset(

@@ -18,10 +18,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, StringConstraints, ValidationError, create_model
 from pydantic.fields import FieldInfo
 
+from fulcrum.alike import Alike
+from fulcrum.answering import ALLOWED, Said
 from fulcrum.cases import Json, ReviewKind, Verdict
-from fulcrum.deciding import ALLOWED, Said
 from fulcrum.errors import DecisionRefused
-from fulcrum.evidence import evidence, excerpt, found, one_line, plain
+from fulcrum.evidence import evidence, excerpt, found, marked, one_line, plain, summarised
 from fulcrum.form_fields import (
     CONFIG,
     Definition,
@@ -82,6 +83,8 @@ class Form:
             reviewer=answer["reviewer"],
             note=answer.get("note"),
             changes=changes or None,
+            code=answer.get("code"),
+            colleague=answer.get("colleague"),
         )
 
     def _check(self, answer: Json) -> None:
@@ -103,11 +106,19 @@ class Form:
         return read(given)
 
 
-def form_of(process: Process, dossier: Dossier, *, problem: str | None = None, before: Json | None = None) -> Form:
+def form_of(
+    process: Process,
+    dossier: Dossier,
+    *,
+    problem: str | None = None,
+    before: Json | None = None,
+    like: Sequence[Alike] = (),
+) -> Form:
     """Make the form of a review.
 
     A decision's fields are prefilled from the proposal, an audit's are blank, a repair's are the input's text and
-    optional fields. Asked again, `problem` is why, and the fields hold what the person answered `before`.
+    optional fields. Asked again, `problem` is why, and the fields hold what the person answered `before`. `like` are
+    decided cases that are like this one.
     """
     kind = dossier.review.kind
     edited, proposed = _edited(process, dossier)
@@ -124,13 +135,13 @@ def form_of(process: Process, dossier: Dossier, *, problem: str | None = None, b
     model: type[BaseModel] = create_model(  # type: ignore[call-overload] # the fields' names are data
         "Review",
         __config__=CONFIG,
-        **{SOURCE: _source(process, dossier, problem), **single, **_decision(process, kind, shown), **lists},
+        **{SOURCE: _source(process, dossier, problem, like), **single, **_decision(process, kind, shown), **lists},
     )
     return Form(
         review_id=dossier.review.id,
         kind=kind,
         model=model,
-        evidence=evidence(process, dossier, problem),
+        evidence=evidence(process, dossier, problem, like),
         fields=fields,
         start=start,
         proposed=proposed,
@@ -175,11 +186,13 @@ def _decision(process: Process, kind: ReviewKind, shown: Json) -> dict[str, Defi
         Verdict.ESCALATE: f"escalate: {process.owner.name} decides",
         Verdict.REPAIR: "repair: it goes back into the process as it stands in this form",
         Verdict.DISCARD: "discard: nothing is done with it",
+        Verdict.HAND_ON: "hand_on: the colleague named below is asked instead",
     }
     words = ". ".join(means[verdict] for verdict in ALLOWED[kind])
     choices: Any = Literal[tuple(verdict.value for verdict in ALLOWED[kind])]
     name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
     note = Annotated[str, StringConstraints(max_length=2000)]
+    text = Annotated[str, StringConstraints(max_length=200)]
     why = "Why; needed to reject." if Verdict.REJECT in ALLOWED[kind] else "Why, if that is worth keeping."
     known: Json = {"default": shown["reviewer"]} if shown.get("reviewer") else {}
     return {
@@ -188,15 +201,27 @@ def _decision(process: Process, kind: ReviewKind, shown: Json) -> dict[str, Defi
             name,
             Field(title="Reviewer", description="Your name; it is kept with the decision.", json_schema_extra=known),
         ),
+        **_proof(process, kind),
+        "colleague": (text, Field("", title="Colleague", description="Whom to hand it on to; only for that.")),
         "note": (note, Field(str(shown.get("note") or "")[:2000], title="Note", description=why)),
     }
 
 
-def _source(process: Process, dossier: Dossier, problem: str | None) -> Definition:
+def _proof(process: Process, kind: ReviewKind) -> dict[str, Definition]:
+    """Ask for a code where the process may need one."""
+    if process.review.verified is None or kind is ReviewKind.REPAIR:
+        return {}
+    digits = Annotated[str, StringConstraints(pattern=r"^\s*([0-9]{3} ?[0-9]{3})?\s*$")]
+    words = "The six digits in your authenticator app, where several people must approve or much is at stake."
+    return {"code": (digits, Field("", title="Code", description=words))}
+
+
+def _source(process: Process, dossier: Dossier, problem: str | None, like: Sequence[Alike]) -> Definition:
     """Show the source text, with the reason above it."""
     shown = _text(process, dossier)
     said = [f"Your last answer was not taken: {_sentence(problem)}"] if problem else []
     said.append(f"Why it is here: {_sentence(dossier.review.reason)}")
+    said += [known] if (known := summarised(process, like)) else []
     said.append(f"Received {dossier.case.received_at:%Y-%m-%d %H:%M} UTC. For reading: edits in this box are ignored.")
     title = f"What came in: {plain(dossier.case.external_id)[:NAME_AT_MOST]}"
     extra: Json = {"format": "json-string"}
@@ -235,7 +260,9 @@ def _text(process: Process, dossier: Dossier) -> str:
             return "(Mend the text in its own field below.)"
     else:
         text = process.text(given)
-    return excerpt(text, dossier.case.id) if isinstance(text, str) and text.strip() else "(There is no text.)"
+    if not isinstance(text, str) or not text.strip():
+        return "(There is no text.)"
+    return marked(excerpt(text, dossier.case.id), dossier)
 
 
 def _fits(value: Any) -> bool:

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from fulcrum.cases import Json
 from fulcrum.catalogue import Catalogue, Catalogues, bounded
+from fulcrum.due import ONE_DAY, Due
 from fulcrum.errors import DefinitionError
 
 
@@ -39,6 +40,14 @@ class StepKind(StrEnum):
     HUMAN = "human"
     RULE = "rule"
     SYSTEM = "system"
+
+
+class Priority(StrEnum):
+    """How soon a person should look at a case."""
+
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
 
 
 class Stage(StrEnum):
@@ -115,6 +124,11 @@ class Objectives:
     error_rate: float
 
 
+def one_person(_values: Json) -> int:
+    """Let one person's approval be enough, whatever the values."""
+    return 1
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewPolicy:
     """When a proposal needs no person, and what a person gets to see.
@@ -129,9 +143,18 @@ class ReviewPolicy:
     required: tuple[str, ...]
     queue: str
     label: Callable[[Json], str]
-    due: timedelta = timedelta(days=1)
-    four_eyes: Callable[[Json], bool] | None = None
-    """Tells of an outcome's values whether two different people must approve them before they take effect."""
+    due: Due = ONE_DAY
+    approvals: Callable[[Json], int] = one_person
+    """How many different people must approve an outcome's values before they take effect."""
+    entered_by: Callable[[Json], str | None] = field(default=lambda _input: None)
+    """Who entered a case, as its input says; where several must approve, they cannot be among them."""
+    verified: Callable[[Json], bool] | None = None
+    """Asks for a reviewer's code where several must approve, where many are decided at once, and where it says so of
+    the values. None: this process asks for none."""
+    priority: Callable[[Json], Priority] = field(default=lambda _values: Priority.NORMAL)
+    """How soon a case should be looked at, of the proposed values."""
+    amount: Callable[[Json], Decimal | None] = field(default=lambda _values: None)
+    """The amount at stake, in the process's currency, of the proposed values."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

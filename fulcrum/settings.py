@@ -34,6 +34,8 @@ class Settings(BaseModel):
     """How many process runs the local worker of the pool `fulcrum` runs at once."""
     reviews_at_once: int = Field(default=4, ge=1)
     """How many answered reviews the local worker of the pool `reviews` handles at once."""
+    reviews_per_worker: int = Field(default=500, ge=1)
+    """After so many reviews a worker of type `review-desk` starts itself anew, so that nothing grows for ever."""
 
     @model_validator(mode="before")
     @classmethod

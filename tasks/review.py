@@ -6,6 +6,7 @@ import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import Lock
 from typing import Any, Protocol
@@ -19,12 +20,16 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import ObjectNotFound
 from prefect.states import AwaitingRetry, Completed
 
-from fulcrum.cases import Json, Review
+from fulcrum.alike import alike
+from fulcrum.authority import entrants
+from fulcrum.cases import Json, Review, ReviewKind
+from fulcrum.due import Urgency
 from fulcrum.errors import ReviewsNotDeployed, ReviewsNotShown
-from fulcrum.forms import form_of, name_of
+from fulcrum.forms import Form, form_of, name_of
 from fulcrum.ledger import Dossier, Ledger
 from fulcrum.ledger.journal import chunked
-from fulcrum.process import Process
+from fulcrum.process import Priority, Process
+from fulcrum.reviewers import assigned
 from tasks.meanwhile import meanwhile
 from tasks.review_forms import forget_forms, pause_key, read_answer, save_form, suspended
 
@@ -167,17 +172,17 @@ def take_down_settled(ledger: Ledger, process: Process, *, client: SyncPrefectCl
 def _publish(
     ledger: Ledger, process: Process, client: SyncPrefectClient, deployment: UUID, reviews: Sequence[Review]
 ) -> int:
-    dossiers = ledger.reviews.dossiers(reviews)
+    dossiers = assign(ledger, process, ledger.reviews.dossiers(reviews))
     wanted = [_run(ledger, process, dossier) for dossier in dossiers]
     runs = dict(zip(_create(client, deployment, wanted), dossiers, strict=True))
     found = client.read_flow_runs(
         flow_run_filter=FlowRunFilter.model_validate({"id": {"any_": list(runs)}}), limit=PAGE
     )
     ended = [run.id for run in found if run.state is not None and run.state.is_final()]
+    asking = [run.id for run in found if _asks(run)]
+    forms = forms_of(ledger, process, [runs[run_id] for run_id in asking])
     with ThreadPoolExecutor(SAVERS) as savers:
-        saved = [
-            savers.submit(save_form, client, run.id, form_of(process, runs[run.id]), 1) for run in found if _asks(run)
-        ]
+        saved = [savers.submit(save_form, client, *each, 1) for each in zip(asking, forms, strict=True)]
     for each in saved:
         each.result()
     ledger.reviews.published({runs[run_id].review.id: str(run_id) for run_id in runs if run_id not in ended})
@@ -186,6 +191,58 @@ def _publish(
     decided = [d.review.id for d in runs.values() if ledger.reviews.decision(d.review.id) is not None]
     resolve(ledger, decided, client=client)
     return len(runs) - len(ended)
+
+
+def assign(ledger: Ledger, process: Process, dossiers: Sequence[Dossier]) -> list[Dossier]:
+    """Ask somebody in particular about each review that nobody is asked about yet: whoever has the fewest open ones.
+
+    Where nobody is registered for its queue, it waits for anybody. Whoever entered or approved the case is not asked.
+    """
+    people, load = ledger.reviewers.all(), ledger.reviewers.load()
+    asked, chosen = [], {}
+    for dossier in dossiers:
+        review = dossier.review
+        if review.assignee is None:
+            name = assigned(people, review.queue, load, but=[*entrants(process, dossier), *review.approved_by])
+            if name is not None:
+                load[name] = load.get(name, 0) + 1
+                chosen[review.id] = name
+            review = replace(review, assignee=name)
+        asked.append(replace(dossier, review=review))
+    if chosen:
+        ledger.queue.assign(chosen)
+    return asked
+
+
+def forms_of(ledger: Ledger, process: Process, dossiers: Sequence[Dossier]) -> list[Form]:
+    """Make the forms of reviews, with the decided cases that are like each; an audit is decided without them."""
+    seen = [each for each in dossiers if each.review.kind is ReviewKind.DECIDE]
+    like = {each.review.id: found for each, found in zip(seen, alike(ledger, process, seen), strict=True)}
+    return [form_of(process, each, like=like.get(each.review.id, ())) for each in dossiers]
+
+
+def tags_of(ledger: Ledger, process: Process, dossier: Dossier) -> list[str]:
+    """Give the tags that the queue is narrowed down by: process, reason, queue, priority, who is asked, how urgent."""
+    review = dossier.review
+    tags = [process.name, f"reason:{review.code}", f"queue:{review.queue}", f"priority:{_priority(process, dossier)}"]
+    tags += [f"for:{review.assignee}"] if review.assignee else []
+    tags += [f"due:{review.urgency}"] if review.urgency is not Urgency.WAITING else []
+    return [*tags, TAG, _mark(ledger)]
+
+
+def retag(client: SyncPrefectClient, ledger: Ledger, process: Process, review: Review) -> None:
+    """Bring the tags of the run that shows a review up to date; a run that is gone has none."""
+    if review.flow_run_id is None:
+        return
+    dossier = ledger.reviews.dossiers([review])[0]
+    with suppress(ObjectNotFound):
+        client.update_flow_run(UUID(review.flow_run_id), tags=tags_of(ledger, process, dossier))
+
+
+def _priority(process: Process, dossier: Dossier) -> Priority:
+    """Say how soon a case should be looked at; what an audit hides, its priority does not tell."""
+    hidden = dossier.review.kind is not ReviewKind.DECIDE or dossier.proposal is None
+    return Priority.NORMAL if hidden or dossier.proposal is None else process.review.priority(dossier.proposal.values)
 
 
 def _create(client: SyncPrefectClient, deployment: UUID, wanted: Sequence[Json]) -> list[UUID]:
@@ -219,7 +276,7 @@ def _run(ledger: Ledger, process: Process, dossier: Dossier) -> Json:
         "state": state,
         "parameters": {"review_id": review.id, "generation": review.generation},
         "idempotency_key": f"{ledger.identity}/{review.id}/{review.generation}",
-        "tags": [process.name, f"reason:{review.code}", f"queue:{review.queue}", TAG, _mark(ledger)],
+        "tags": tags_of(ledger, process, dossier),
     }
 
 

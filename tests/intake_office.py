@@ -20,6 +20,7 @@ import pytest
 from benchmarks.loopback.invoice import invoice
 from fulcrum.cases import Case, case_id_of
 from tests.loopback import completions_at, wait_for
+from tests.people import register
 
 PROCESS = "invoice-intake"
 
@@ -63,11 +64,14 @@ class Office:
     @classmethod
     def found(cls, home: Path, erp: Path) -> Office:
         """Make the home's ledger."""
-        from fulcrum.ledger import migrate
+        from fulcrum.ledger import Ledger, migrate
         from fulcrum.settings import Settings
 
         home.mkdir(parents=True, exist_ok=True)
-        migrate(Settings(home=home).ledger_url)
+        url = Settings(home=home).ledger_url
+        migrate(url)
+        with Ledger.open(url) as ledger:
+            register(ledger)
         return cls(home, erp)
 
     @contextmanager

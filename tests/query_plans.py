@@ -14,11 +14,34 @@ from fulcrum.ledger import Ledger
 from fulcrum.ledger.tables import Base
 
 GROWING = frozenset(
-    {"cases", "contents", "events", "model_calls", "proposals", "reviews", "decisions", "deliveries", "run_cases"}
+    {
+        "cases",
+        "contents",
+        "events",
+        "model_calls",
+        "proposals",
+        "reviews",
+        "decisions",
+        "deliveries",
+        "run_cases",
+        "used_codes",
+    }
 )
 """The tables that grow with cases; of these no statement may read all rows, nor all of a process."""
 
-DESKS = ("intake", "leases", "work", "reviews", "outbox", "runs", "examples", "catalogues", "reading")
+DESKS = (
+    "intake",
+    "leases",
+    "work",
+    "reviews",
+    "reviewers",
+    "queue",
+    "outbox",
+    "runs",
+    "examples",
+    "catalogues",
+    "reading",
+)
 """The parts of a ledger, whose methods are its verbs."""
 
 COARSE = frozenset({"process", "status"})

@@ -11,6 +11,7 @@ from fulcrum.cases import Batch, Json, NewCase, Proposal, ReasonCode, Review, Re
 from fulcrum.ledger import Ledger
 from fulcrum.report import Standing
 from fulcrum.settings import settings
+from tests.people import register
 
 TEXT = """Acme Ltd, 12 Foundry Lane, Leeds
 INVOICE 2024-17
@@ -60,7 +61,9 @@ class ReviewDesk:
     @classmethod
     def open(cls) -> ReviewDesk:
         """Open the ledger of the settings in force."""
-        return cls(Ledger.open(settings().ledger_url))
+        desk = cls(Ledger.open(settings().ledger_url))
+        register(desk.ledger)
+        return desk
 
     def ask(
         self,

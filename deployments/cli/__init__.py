@@ -39,6 +39,15 @@ autonomy.command("deployments.cli.autonomy:show", name="show", help="Show it, an
 autonomy.command("deployments.cli.autonomy:change", name="set", help="Set it, with who and why.")
 app.command(autonomy)
 
+reviewers = App(name="reviewers", help="Register who may decide, give them codes, see how it goes.")
+reviewers.command("deployments.cli.reviewers:add", name="add", help="Register somebody who may decide cases.")
+reviewers.command("deployments.cli.reviewers:listed", name="list", help="List the registered people.")
+reviewers.command("deployments.cli.reviewers:remove", name="remove", help="Let somebody decide no more.")
+reviewers.command("deployments.cli.reviewers:enroll", name="enroll", help="Give somebody a secret for their codes.")
+reviewers.command("deployments.cli.reviewers:key", name="key", help="Print a new key for the reviewers' secrets.")
+reviewers.command("deployments.cli.reviewers:report", name="report", help="Show an owner how the reviewing goes.")
+app.command(reviewers)
+
 examples = App(name="examples", help="Load or count the examples that an AI step is shown.")
 examples.command("deployments.cli.examples:load", name="load", help="Load labelled records as examples.")
 examples.command("deployments.cli.examples:listed", name="list", help="Count the examples by label.")

@@ -10,7 +10,9 @@ from deployments.cli.display import out, print_json, table
 from deployments.cli.opening import open_ledger
 from flows.registry import process as find
 from fulcrum.cases import Case, Status
+from fulcrum.errors import OriginalNotFound
 from fulcrum.ledger import History
+from fulcrum.settings import settings
 
 SHOWN = 50
 
@@ -69,6 +71,7 @@ def _tell(history: History) -> None:
         ("status", found.status),
         ("why", found.reason),
         ("received", found.received_at),
+        *([("original", _original(found.original))] if found.original else []),
     ]
     table(f"Case {found.id} of {found.process}", ("", ""), heading)
     out.print()
@@ -93,6 +96,16 @@ def _tell(history: History) -> None:
     out.print(
         "The hash chain of its events is intact." if history.intact else "THE HASH CHAIN OF ITS EVENTS IS BROKEN."
     )
+
+
+def _original(digest: str) -> str:
+    """Name the file that a case came in; it may have been removed at the end of its retention."""
+    from fulcrum.sources.originals import Originals  # noqa: PLC0415 - only where there is one
+
+    try:
+        return str(Originals(settings().home / "originals").path(digest))
+    except OriginalNotFound:
+        return f"{digest[:12]}… is not kept any more"
 
 
 def _tell_values(history: History) -> None:

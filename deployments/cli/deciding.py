@@ -14,6 +14,8 @@ from fulcrum.cases import ReviewKind, Verdict
 from fulcrum.errors import UsageError
 
 if TYPE_CHECKING:
+    from fulcrum.answering import Said
+    from fulcrum.cases import Review
     from fulcrum.ledger import Dossier, Ledger
     from fulcrum.process import Process
 
@@ -45,25 +47,33 @@ def decide(
     reviewer: str,
     note: str | None = None,
     set: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")] = (),  # noqa: A002 - the option's name
+    code: str | None = None,
+    colleague: str | None = None,
 ) -> None:
     """Decide a review; approving and rejecting deliver at once.
 
     Args:
         review_id: The review's id, or the case's, or the beginning of either.
-        verdict: approve, reject or escalate; for a quarantined case repair or discard.
-        reviewer: The name of the person who decides.
+        verdict: approve, reject or escalate; for a quarantined case repair or discard; hand-on asks somebody else.
+        reviewer: The name of the person who decides, as registered.
         note: Why; a rejection needs it.
         set: Corrections as field=value; an empty value empties the field.
+        code: Six digits of the reviewer's authenticator app, where the decision needs them.
+        colleague: Whom to hand it on to.
     """
-    from fulcrum.deciding import Said  # noqa: PLC0415
+    from deployments.cli.reviewers import seal  # noqa: PLC0415
+    from fulcrum.answering import Said  # noqa: PLC0415
     from fulcrum.deciding import decide as record  # noqa: PLC0415
 
     changes = dict(_assignment(item) for item in set)
     with open_ledger() as ledger:
         review = ledger.reviews.find(review_id)
         definition = in_force(ledger, review.process)
-        said = Said(verdict=verdict, reviewer=reviewer, note=note, changes=changes)
-        decision = record(ledger, definition, review.id, said)
+        said = Said(verdict=verdict, reviewer=reviewer, note=note, changes=changes, code=code, colleague=colleague)
+        if verdict is Verdict.HAND_ON:
+            _hand_on(ledger, definition, review, said)
+            return
+        decision = record(ledger, definition, review.id, said, seal=seal)
         out.print(f"{review.id}: {decision.verdict.value} by {decision.reviewer} is recorded.", markup=False)
         if decision.corrections:
             rows = [(name, change["proposed"], change["decided"]) for name, change in decision.corrections.items()]
@@ -103,6 +113,22 @@ def release(process: str, *, by: str, reason: str) -> None:
     with open_ledger() as ledger:
         count = ledger.reviews.release(definition.name, by=by.strip(), reason=reason.strip())
     out.print(f"{count} cases of {definition.name} are open again; the next run handles them.")
+
+
+def _hand_on(ledger: Ledger, process: Process, review: Review, said: Said) -> None:
+    from deployments.stack import api  # noqa: PLC0415
+    from fulcrum.deciding import hand_on  # noqa: PLC0415
+
+    moved = hand_on(ledger, process, review.id, said)
+    out.print(f"{review.id}: {moved.assignee} is asked now.", markup=False)
+    if moved.flow_run_id is not None:
+        with api(say=say):
+            from prefect.client.orchestration import get_client  # noqa: PLC0415
+
+            from tasks.review import retag  # noqa: PLC0415
+
+            with get_client(sync_client=True) as client:
+                retag(client, ledger, process, moved)
 
 
 def _line(dossier: Dossier) -> tuple[str, str, str]:

@@ -89,7 +89,7 @@ def demo() -> None:
             reports[name] = _sampled(ledger, name)
         waiting = len(ledger.reviews.open())
         _compare(reports)
-        _say_where(stack.ui, waiting, lasting=stack.lasting)
+        _say_where(stack.ui, waiting, lasting=stack.lasting, anybody=bool(ledger.reviewers.all()))
     out.print(f"Done in {time.monotonic() - began:.0f} s.")
 
 
@@ -147,7 +147,7 @@ def _on_a_worker(name: str) -> str:
     return str(flow_run.id)
 
 
-def _say_where(ui: str, waiting: int, *, lasting: bool) -> None:
+def _say_where(ui: str, waiting: int, *, lasting: bool, anybody: bool) -> None:
     out.print()
     if not waiting:
         out.print("Nothing waits for a person.")
@@ -157,6 +157,8 @@ def _say_where(ui: str, waiting: int, *, lasting: bool) -> None:
         out.print("  make up                 keeps the stack running, then open")
     out.print(f"  {ui}/runs?state=Suspended")
     out.print("  fulcrum reviews         lists the same in the terminal")
+    if not anybody:
+        out.print('  fulcrum reviewers add "YOUR NAME"    before you decide one: nobody may yet', markup=False)
 
 
 def _look(source: str, case: type[BaseModel]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TypeAlias, get_args
 
 from pydantic import BaseModel
@@ -66,14 +66,24 @@ def person(subject: Subject) -> Line:
     ]
     if not any(step.kind is StepKind.HUMAN for step in process.steps):
         problems.append("the procedure's steps name none that a person does")
-    if process.review.due <= timedelta(0):
+    if process.review.due.within <= timedelta(0):
         problems.append("review.due leaves no time to decide")
+    problems += _due_problems(subject)
     return judged(
         "a person behind",
         [*problems, *_label_problems(subject)],
         met=f"queue {process.review.queue}, escalated to {process.owner.queue}",
         remedy="name the queues, a human step, and a label that takes any outcome's values",
     )
+
+
+def _due_problems(subject: Subject) -> list[str]:
+    """Try the due date on a moment: a country whose holidays are not known would fail the first review."""
+    try:
+        subject.process.review.due.at(datetime(2026, 1, 1, tzinfo=UTC))
+    except ValueError as error:
+        return [f"review.due cannot be told: {error}"]
+    return []
 
 
 def _label_problems(subject: Subject) -> list[str]:

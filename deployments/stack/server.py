@@ -44,6 +44,7 @@ def answers(url: str, seconds: float = 2.0) -> bool:
 class Server(Child):
     """A Prefect server as a child process of this one."""
 
+    module: ClassVar[str] = "deployments.stack.prefect_server"
     # Asked to end, a server first waits for its open connections; as an orphan it has none worth waiting for.
     orphaned: ClassVar[signal.Signals] = signal.SIGKILL
     patience: ClassVar[float] = 5.0

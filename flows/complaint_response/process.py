@@ -15,6 +15,7 @@ from flows.complaint_response.letter import PARAGRAPHS, derived
 from flows.complaint_response.paragraphs import PARTS
 from fulcrum.cases import Json
 from fulcrum.catalogue import load_catalogue
+from fulcrum.due import Due, WorkingHours
 from fulcrum.process import (
     AiStep,
     Autonomy,
@@ -24,6 +25,7 @@ from fulcrum.process import (
     Intents,
     Objectives,
     Owner,
+    Priority,
     Process,
     ReviewPolicy,
     Step,
@@ -77,6 +79,21 @@ def severe(values: Json) -> bool:
     return values.get("severity") == "severe"
 
 
+def approvals(values: Json) -> int:
+    """Say how many people have to approve an answer."""
+    return 2 if severe(values) else 1
+
+
+def verified(_values: Json) -> bool:
+    """Ask for a code where two people approve and where many cases are decided at once, and nowhere else."""
+    return False
+
+
+def priority(values: Json) -> Priority:
+    """Say how soon a complaint should be looked at."""
+    return Priority.HIGH if severe(values) else Priority.NORMAL
+
+
 def label(values: Json) -> str:
     """Name a complaint in the review queue: `Complaint, Mortgage, severe`."""
     named = [values.get("product"), values.get("severity")]
@@ -96,6 +113,9 @@ def record_of(answer: ComplaintAnswer) -> ComplaintRecord:
         letter=answer.draft,
     )
 
+
+OFFICE = WorkingHours(zone="America/New_York", country="US")
+"""When the complaints office works."""
 
 CLASSIFY = AiStep(name="classify", answer=Classified, prompt=FOLDER / "classify.md", text=text_of, examples=25)
 FACTS = AiStep(name="facts", answer=Quoted, prompt=FOLDER / "facts.md", text=text_of)
@@ -162,8 +182,18 @@ COMPLAINT_RESPONSE = Process(
         required=("product", "issue", "severity", "draft", "deadline"),
         queue="complaints",
         label=label,
-        due=timedelta(days=5),
-        four_eyes=severe,
+        due=Due(
+            # Five working days of eight hours.
+            within=timedelta(hours=40),
+            hours=OFFICE,
+            warn=timedelta(hours=8),
+            escalate_to="complaints-lead",
+            escalate_after=timedelta(hours=8),
+            end_after=timedelta(hours=24),
+        ),
+        approvals=approvals,
+        verified=verified,
+        priority=priority,
     ),
     autonomy=Autonomy.ASSISTED,
     max_autonomy=Autonomy.ASSISTED,

@@ -11,6 +11,7 @@ from flows.invoice_intake.e_invoice import e_invoice
 from flows.invoice_intake.gates import DOCUMENT_GATE, INVOICE_GATE, business_key, unacceptable
 from flows.invoice_intake.suppliers import SupplierMaster, load_suppliers
 from fulcrum.cases import Json
+from fulcrum.due import Due, WorkingHours
 from fulcrum.process import (
     AiStep,
     Autonomy,
@@ -20,6 +21,7 @@ from fulcrum.process import (
     Intents,
     Objectives,
     Owner,
+    Priority,
     Process,
     ReviewPolicy,
     Step,
@@ -54,6 +56,38 @@ def text_of(document: Json, _values: Json) -> str:
     """Give what the model reads of a document."""
     return str(document["text"])
 
+
+LARGE = Decimal(10_000)
+"""From this total on two people approve, whatever the currency."""
+
+
+def amount(values: Json) -> Decimal | None:
+    """Give an invoice's total."""
+    total = values.get("total")
+    return None if total is None else Decimal(str(total))
+
+
+def _large(values: Json) -> bool:
+    return abs(amount(values) or Decimal(0)) >= LARGE
+
+
+def approvals(values: Json) -> int:
+    """Say how many people have to approve an invoice."""
+    return 2 if _large(values) else 1
+
+
+def verified(_values: Json) -> bool:
+    """Ask for a code where two people approve and where many cases are decided at once, and nowhere else."""
+    return False
+
+
+def priority(values: Json) -> Priority:
+    """Say how soon an invoice should be looked at."""
+    return Priority.HIGH if _large(values) else Priority.NORMAL
+
+
+OFFICE = WorkingHours(zone="Europe/Berlin", country="DE")
+"""When accounts payable works."""
 
 EXTRACT = AiStep(name="extract", answer=Invoice, prompt=FOLDER / "prompt.md", text=text_of)
 
@@ -112,7 +146,17 @@ INVOICE_INTAKE = Process(
         required=("document_kind", "supplier_name", "issued_on", "currency", "total"),
         queue="accounts-payable",
         label=label,
-        due=timedelta(days=1),
+        due=Due(
+            # One working day of eight hours.
+            within=timedelta(hours=8),
+            hours=OFFICE,
+            escalate_to="accounts-payable-lead",
+            escalate_after=timedelta(hours=8),
+        ),
+        approvals=approvals,
+        verified=verified,
+        priority=priority,
+        amount=amount,
     ),
     autonomy=Autonomy.SUPERVISED,
     max_autonomy=Autonomy.AUTONOMOUS,

@@ -16,14 +16,16 @@ from prefect.states import Completed
 from blocks import load_ledger
 from flows.registry import process as process_of
 from fulcrum.cases import Decision, Review, Verdict
-from fulcrum.deciding import decide
+from fulcrum.deciding import decide, hand_on
 from fulcrum.delivery import deliver_due
-from fulcrum.errors import AlreadyDecided, DecisionRefused
+from fulcrum.errors import AlreadyDecided, DecisionRefused, ReviewerLocked
 from fulcrum.forms import form_of
 from fulcrum.ledger import Ledger, Result
 from fulcrum.process import Process
-from tasks.review import publish
+from tasks.alarms import say_locked
+from tasks.review import forms_of, publish, retag
 from tasks.review_forms import ask_again, forget_forms, read_answer
+from tasks.review_keys import reviewers_seal
 from tasks.targets import load_targets
 
 
@@ -72,9 +74,17 @@ def _answered(ledger: Ledger, process: Process, review: Review, client: SyncPref
     asked = read_answer(client, run_id)
     dossier = ledger.reviews.dossiers([review])[0]
     try:
-        return decide(ledger, process, review.id, form_of(process, dossier).said(asked.answer or {}))
+        said = form_of(process, dossier).said(asked.answer or {})
+        if said.verdict is Verdict.HAND_ON:
+            moved = hand_on(ledger, process, review.id, said)
+            retag(client, ledger, process, moved)
+            get_run_logger().info("Review %s is handed on; asking again (%d)", review.id, asked.times + 1)
+            ask_again(client, run_id, forms_of(ledger, process, [dossier])[0], asked.times + 1)
+        return decide(ledger, process, review.id, said, seal=reviewers_seal)
     except DecisionRefused as refusal:
         attempt = asked.times + 1
+        if isinstance(refusal, ReviewerLocked) and refusal.facts["new"]:
+            say_locked(str(refusal.facts["reviewer"]), process)
         get_run_logger().info("The answer to review %s cannot be taken; asking again (%d)", review.id, attempt)
         again = form_of(process, dossier, problem=str(refusal.facts["problem"]), before=asked.answer)
         ask_again(client, run_id, again, attempt)

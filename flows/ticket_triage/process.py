@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import time, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from flows.ticket_triage.gates import MESSAGE_GATE, ROUTING_GATE
 from flows.ticket_triage.messages import Intent, Message, Routing, Ticket, ticket_of
 from fulcrum.cases import Json
 from fulcrum.catalogue import Catalogues, load_catalogue
+from fulcrum.due import Due, WorkingHours
 from fulcrum.language import language_of
 from fulcrum.process import (
     AiStep,
@@ -20,6 +21,7 @@ from fulcrum.process import (
     Intents,
     Objectives,
     Owner,
+    Priority,
     Process,
     ReviewPolicy,
     Step,
@@ -49,6 +51,15 @@ def label(values: Json) -> str:
     intent = values.get("intent")
     return f"Ticket: {str(intent).replace('_', ' ')}" if intent else "Ticket"
 
+
+def priority(values: Json) -> Priority:
+    """Say how soon a message should be looked at: as the catalogue says of its intent."""
+    urgency = values.get("priority")
+    return {"urgent": Priority.HIGH, "high": Priority.HIGH, "low": Priority.LOW}.get(str(urgency), Priority.NORMAL)
+
+
+OFFICE = WorkingHours(zone="Europe/Berlin", opens=time(8), closes=time(20), days=frozenset(range(6)), country="DE")
+"""When the service desk works: Monday to Saturday."""
 
 CLASSIFY = AiStep(name="classify", answer=Intent, prompt=FOLDER / "prompt.md", text=text_of, examples=25)
 
@@ -106,7 +117,14 @@ TICKET_TRIAGE = Process(
         required=("intent", "team", "priority", "language"),
         queue="customer-service",
         label=label,
-        due=timedelta(hours=4),
+        due=Due(
+            within=timedelta(hours=4),
+            hours=OFFICE,
+            warn=timedelta(hours=1),
+            escalate_to="customer-service-lead",
+            escalate_after=timedelta(hours=2),
+        ),
+        priority=priority,
     ),
     autonomy=Autonomy.SUPERVISED,
     max_autonomy=Autonomy.AUTONOMOUS,

@@ -16,14 +16,16 @@ from fulcrum.ledger.intake import Intake, TakenIn
 from fulcrum.ledger.leases import Leases
 from fulcrum.ledger.migrate import ensure_current, migrate
 from fulcrum.ledger.outbox import Outbox, Parcel, Result
+from fulcrum.ledger.queue import Bundle, Queue
 from fulcrum.ledger.reading import History, Reading
+from fulcrum.ledger.reviewers import Reviewers
 from fulcrum.ledger.reviews import Dossier, Reviews
 from fulcrum.ledger.runs import Runs
 from fulcrum.ledger.store import Store, utc_now
 from fulcrum.ledger.tables import LedgerRow
 from fulcrum.ledger.work import Cleared, Work
 
-__all__ = ["Cleared", "Dossier", "History", "Ledger", "Parcel", "Result", "TakenIn", "migrate"]
+__all__ = ["Bundle", "Cleared", "Dossier", "History", "Ledger", "Parcel", "Result", "TakenIn", "migrate"]
 
 
 class Ledger:
@@ -35,6 +37,8 @@ class Ledger:
         self.leases = Leases(store)
         self.work = Work(store)
         self.reviews = Reviews(store)
+        self.reviewers = Reviewers(store)
+        self.queue = Queue(store)
         self.outbox = Outbox(store)
         self.runs = Runs(store)
         self.examples = Examples(store)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from threading import Lock
+from typing import TypeAlias
 
 from sqlalchemy import Connection, select
 from sqlalchemy.orm import aliased
@@ -17,6 +18,9 @@ from fulcrum.ledger.journal import chunked, read_contents
 from fulcrum.ledger.review_rows import DECIDED
 from fulcrum.ledger.store import Store
 from fulcrum.ledger.tables import CaseRow, ContentRow, DecisionRow, EventRow, ExampleRow, ReviewRow
+
+_Indexed: TypeAlias = tuple[str, Callable[[Json, Json], str], bool]
+"""What an index is of: a process, how its texts are made, and whether of decided cases alone."""
 
 REOPENED = "reopen"
 """The activity that makes what was decided before void."""
@@ -52,7 +56,7 @@ class Examples:
         self._store = store
         self._lock = Lock()
         self._known: dict[str, dict[_Span, Known]] = {}
-        self._indexes: dict[tuple[str, Callable[[Json, Json], str]], Nearest] = {}
+        self._indexes: dict[_Indexed, Nearest] = {}
 
     def load(self, process: str, items: Iterable[NewExample]) -> Loaded:
         """Store labelled records, each id once for a process; one that is known stays as it is, erased or not."""
@@ -82,11 +86,19 @@ class Examples:
         It is the last one, while that has not changed.
         """
         with self._lock:
-            examples = [*self._read(process, before), *also]
-            made = self._indexes.get((process, text))
-            if made is None or made.examples != examples:
-                made = self._indexes[process, text] = Nearest(examples, text)
-            return made
+            return self._index((process, text, False), [*self._read(process, before), *also])
+
+    def nearest_decided(self, process: str, text: Callable[[Json, Json], str], before: datetime) -> Nearest | None:
+        """Give an index over the texts of what people had decided before a moment; None where that is nothing."""
+        with self._lock:
+            decided = [known for known in self._read(process, before) if known.decided]
+            return self._index((process, text, True), decided) if decided else None
+
+    def _index(self, key: _Indexed, examples: Sequence[Known]) -> Nearest:
+        made = self._indexes.get(key)
+        if made is None or made.examples != examples:
+            made = self._indexes[key] = Nearest(examples, key[1])
+        return made
 
     def _insert(self, tx: Connection, process: str, items: Sequence[NewExample], now: datetime) -> set[str]:
         rows = [

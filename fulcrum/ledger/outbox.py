@@ -5,12 +5,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, bindparam, insert, or_, select, update
 from sqlalchemy.orm import aliased
 
 from fulcrum.cases import Delivery, Effect, Json, ReasonCode, Receipt, ReviewKind, Route, Routing
+from fulcrum.due import Due
 from fulcrum.errors import FulcrumError, LeaseLost
 from fulcrum.ledger.journal import IN_A_STATEMENT, LEASE, Change, apply, content_row, read_contents
 from fulcrum.ledger.review_rows import open_reviews
@@ -104,7 +105,7 @@ class Outbox:
         *,
         run_id: str | None,
         queue: str,
-        due: timedelta,
+        due: Due,
         started_at: datetime,
     ) -> None:
         """Record what came of a parcel: receipts, failures to be tried again, refusals that go to a person."""

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, RowMapping, func, select
 
-from fulcrum.cases import Case, Json, Status, case_id_of
+from fulcrum.cases import Case, Json, ReasonCode, ReviewKind, Status, Verdict, case_id_of
 from fulcrum.errors import CaseNotFound, UsageError
 from fulcrum.ledger.chain import START, event_hash
 from fulcrum.ledger.columns import begins
 from fulcrum.ledger.journal import read_contents
+from fulcrum.ledger.review_rows import DECIDED
 from fulcrum.ledger.store import Store
 from fulcrum.ledger.tables import CaseRow, DecisionRow, DeliveryRow, EventRow, ModelCallRow, ReviewRow
 from fulcrum.ledger.work import case_of, read_cases, read_proposals
+from fulcrum.reviewing import Decided
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,20 @@ class Reading:
         query = select(CaseRow.status, func.count()).where(CaseRow.process == process).group_by(CaseRow.status)
         with self._store.read() as tx:
             return {Status(status): count for status, count in tx.execute(query)}
+
+    def decisions(self, process: str) -> list[Decided]:
+        """List what people have decided in a process, the oldest first."""
+        query = (
+            select(
+                DecisionRow.case_id, ReviewRow.number, ReviewRow.kind, ReviewRow.reason_code, DecisionRow.verdict,
+                DecisionRow.reviewer, DecisionRow.changed, ReviewRow.opened_at, DecisionRow.decided_at,
+            )
+            .join(ReviewRow, ReviewRow.id == DecisionRow.review_id)
+            .where(ReviewRow.process == process, ReviewRow.state == DECIDED)
+            .order_by(DecisionRow.decided_at, DecisionRow.review_id)
+        )  # fmt: skip
+        with self._store.read() as tx:
+            return [_decided(row) for row in tx.execute(query).mappings()]
 
     def find(self, name: str) -> str:
         """Find a case's id by the id, its beginning, a review of it, or its external id.
@@ -121,6 +137,18 @@ def _processes(tx: Connection) -> Iterator[str]:
     while name is not None:
         yield name
         name = tx.execute(least.where(CaseRow.process > name)).scalar_one()
+
+
+def _decided(row: RowMapping) -> Decided:
+    names = ("case_id", "number", "reviewer", "opened_at", "decided_at")
+    kept = {name: row[name] for name in names}
+    return Decided(
+        **kept,
+        kind=ReviewKind(row["kind"]),
+        code=ReasonCode(row["reason_code"]),
+        verdict=Verdict(row["verdict"]),
+        changed=tuple(row["changed"]),
+    )
 
 
 def _blind(reviews: Sequence[Json]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
@@ -23,27 +23,28 @@ from fulcrum.cases import (
     Status,
     Verdict,
 )
+from fulcrum.due import Due
 from fulcrum.errors import AlreadyDecided, CaseNotFound, DecisionRefused, ReviewNotFound
 from fulcrum.ledger.columns import begins
 from fulcrum.ledger.journal import Change, apply, chunked, keep_content, read_contents
 from fulcrum.ledger.outbox import delivered_effects, post
 from fulcrum.ledger.review_rows import DECIDED, OPEN, open_reviews, review_of
 from fulcrum.ledger.store import Store
-from fulcrum.ledger.tables import CaseRow, DecisionRow, ReviewRow
+from fulcrum.ledger.tables import CaseRow, DecisionRow, ReviewRow, UsedCodeRow
 from fulcrum.ledger.work import read_cases, read_proposals
-
-SECOND = frozenset({ReasonCode.FOUR_EYES, ReasonCode.ESCALATED})
-"""Why a review may follow on a first person's approval."""
+from fulcrum.reviewers import key_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dossier:
-    """All that a reviewer needs: the review, its case, what was proposed, and what a first reviewer has approved."""
+    """All that a reviewer needs: the review, its case, what was proposed, and what others have approved of it."""
 
     review: Review
     case: Case
     proposal: Proposal | None
     approved: Approval | None = None
+    repaired_by: tuple[str, ...] = ()
+    """Who has mended the case's input."""
 
 
 class Reviews:
@@ -69,13 +70,14 @@ class Reviews:
             cases = {case.id: case for case in read_cases(tx, case_ids)}
             decided = _decided_before(tx, case_ids)
             proposals = read_proposals(tx, case_ids) | decided
-            first = {review.id: _first_approver(tx, review) for review in reviews if review.code in SECOND}
+            repairers = _repairers(tx, case_ids)
         return [
             Dossier(
                 review=r,
                 case=cases[r.case_id],
                 proposal=proposals.get(r.case_id),
-                approved=_approval(first.get(r.id), decided.get(r.case_id)),
+                approved=_approval(r.approved_by, decided.get(r.case_id)),
+                repaired_by=repairers.get(r.case_id, ()),
             )
             for r in reviews
         ]
@@ -122,18 +124,20 @@ class Reviews:
         escalate_to: str = "",
         business_key: str | None = None,
         second: Routing | None = None,
-        due: timedelta,
+        due: Due,
     ) -> None:
         """Record a decision with all its consequences, once.
 
-        With `second` it approves as the first of two people: nothing takes effect, and another one is asked.
-        The first valid answer wins. Raises ReviewNotFound, AlreadyDecided, or IllegalTransition; then nothing changed.
+        With `second` it approves as the first of several people: nothing takes effect, and another one is asked.
+        The first valid answer wins. Raises ReviewNotFound, AlreadyDecided, DecisionRefused where the decision's code
+        has decided the case before, or IllegalTransition; then nothing changed.
         """
         now = self._store.now()
         with self._store.write() as tx:
             review = _lock(tx, decision.review_id)
             case = read_cases(tx, [review["case_id"]])[0]
             proposal = read_proposals(tx, [case.id]).get(case.id)
+            _use_code(tx, decision, case.id)
             change = _change(decision, review, case, business_key, now)
             apply(tx, [_as_first(change) if second else change], now=now)
             _record(tx, decision, review, proposal, now)
@@ -143,7 +147,7 @@ class Reviews:
             post(tx, deliveries, now=now)
 
     def reopen(
-        self, case_id: str, *, by: str, reason: str, reversals: Sequence[Delivery], queue: str, due: timedelta
+        self, case_id: str, *, by: str, reason: str, reversals: Sequence[Delivery], queue: str, due: Due
     ) -> None:
         """Put a finished case back before a person and reverse its standing effects by deliveries of their own."""
         now = self._store.now()
@@ -238,26 +242,20 @@ def _decided_before(tx: Connection, case_ids: Sequence[str]) -> dict[str, Propos
     }
 
 
-def _first_approver(tx: Connection, review: Review) -> str | None:
-    """Name who approved a case as the first of two people; an escalation of the second review changes nothing there."""
-    query = (
-        select(ReviewRow.reason_code, DecisionRow.verdict, DecisionRow.reviewer)
-        .outerjoin(DecisionRow, DecisionRow.review_id == ReviewRow.id)
-        .where(ReviewRow.case_id == review.case_id)
-        .order_by(ReviewRow.number.desc())
-    )
-    follows = False
-    for code, verdict, reviewer in tx.execute(query):
-        if follows and verdict == Verdict.APPROVE.value:
-            return str(reviewer)
-        if code not in SECOND:
-            return None
-        follows = True
-    return None
+def _repairers(tx: Connection, case_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Name by case who has mended its input."""
+    found: dict[str, tuple[str, ...]] = {}
+    for chunk in chunked(set(case_ids)):
+        query = select(DecisionRow.case_id, DecisionRow.reviewer).where(
+            DecisionRow.case_id.in_(chunk), DecisionRow.verdict == Verdict.REPAIR.value
+        )
+        for case_id, reviewer in tx.execute(query):
+            found[case_id] = (*found.get(case_id, ()), reviewer)
+    return found
 
 
-def _approval(reviewer: str | None, decided: Proposal | None) -> Approval | None:
-    return Approval(reviewer=reviewer, values=decided.values) if reviewer is not None and decided else None
+def _approval(reviewers: tuple[str, ...], decided: Proposal | None) -> Approval | None:
+    return Approval(reviewers=reviewers, values=decided.values) if reviewers and decided else None
 
 
 def _one(tx: Connection, case_id: str) -> Case:
@@ -299,7 +297,7 @@ def _change(decision: Decision, review: RowMapping, case: Case, key: str | None,
         case_id=case.id,
         transition=verdict.value,
         activity=verdict.value,
-        resource="human",
+        resource=decision.resource,
         actor=decision.reviewer,
         # Work on it began no earlier than the queueing; the reviewer's own minutes are estimated from their decisions.
         started_at=now,
@@ -309,6 +307,18 @@ def _change(decision: Decision, review: RowMapping, case: Case, key: str | None,
         keep={Verdict.APPROVE: "outcome", Verdict.REPAIR: "input"}.get(verdict),
         sets=sets,
     )
+
+
+def _use_code(tx: Connection, decision: Decision, case_id: str) -> None:
+    """Spend a decision's code on its case; raise DecisionRefused where it is spent."""
+    if decision.code_step is None:
+        return
+    use = {"reviewer": key_of(decision.reviewer), "case_id": case_id, "step": decision.code_step}
+    spent = select(UsedCodeRow.step).where(*(getattr(UsedCodeRow, name) == value for name, value in use.items()))
+    if tx.execute(spent).first() is not None:
+        problem = "this code has decided this case before; wait for the next one"
+        raise DecisionRefused(review_id=decision.review_id, problem=problem)
+    tx.execute(insert(UsedCodeRow), [use])
 
 
 def _as_first(change: Change) -> Change:
@@ -328,6 +338,7 @@ def _record(tx: Connection, decision: Decision, review: RowMapping, proposal: Pr
         "sop_version": proposal.sop_version if proposal else None,
         "prompt_version": proposal.prompt_version if proposal else None,
         "model": proposal.model if proposal else None,
+        "verified": decision.code_step is not None,
         "decided_at": now,
     }
     tx.execute(insert(DecisionRow), [row])
@@ -342,4 +353,5 @@ def _escalation(decision: Decision, review: RowMapping, queue: str) -> Routing:
         reason=f"escalated by {decision.reviewer}; before: {review['reason']}",
         kind=ReviewKind.DECIDE,
         queue=queue,
+        approved_by=tuple(review["approved_by"]),
     )

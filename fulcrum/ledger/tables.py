@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from sqlalchemy import ForeignKey, Index, Integer, MetaData, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, MetaData, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from fulcrum.cases import Json
@@ -190,6 +190,9 @@ class ReviewRow(Base):
     due_at: Mapped[datetime]
     generation: Mapped[int] = mapped_column(default=1)
     flow_run_id: Mapped[str | None] = mapped_column(String(36))
+    assignee: Mapped[str | None] = mapped_column(String(200))
+    urgency: Mapped[str] = mapped_column(String(10), default="waiting")
+    approved_by: Mapped[list[str]]
 
 
 class DecisionRow(Base):
@@ -206,7 +209,52 @@ class DecisionRow(Base):
     sop_version: Mapped[str | None] = mapped_column(String(12))
     prompt_version: Mapped[str | None] = mapped_column(String(12))
     model: Mapped[str | None] = mapped_column(String(200))
+    verified: Mapped[bool] = mapped_column(default=False)
     decided_at: Mapped[datetime]
+
+
+class ReviewerRow(Base):
+    """A registered reviewer. `key` is what two spellings of the name share; `secret` is sealed with a key from outside.
+
+    `wrong_codes` counts those in a row.
+    """
+
+    __tablename__ = "reviewers"
+
+    key: Mapped[str] = mapped_column(String(200), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    role: Mapped[str] = mapped_column(String(12))
+    queues: Mapped[list[str]]
+    active: Mapped[bool] = mapped_column(default=True)
+    registered_by: Mapped[str] = mapped_column(String(200))
+    registered_at: Mapped[datetime]
+    secret: Mapped[str | None] = mapped_column(Text)
+    wrong_codes: Mapped[int] = mapped_column(default=0)
+    locked_until: Mapped[datetime | None]
+
+
+class UsedCodeRow(Base):
+    """A code that has decided a case, by the step of time that it is of: it is good once a case."""
+
+    __tablename__ = "used_codes"
+
+    reviewer: Mapped[str] = mapped_column(ForeignKey("reviewers.key"), primary_key=True)
+    case_id: Mapped[str] = mapped_column(ForeignKey("cases.id"), primary_key=True)
+    step: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+
+
+class BundleRow(Base):
+    """Reviews that somebody wants to decide together, as a dry run has listed them."""
+
+    __tablename__ = "bundles"
+
+    id: Mapped[str] = mapped_column(String(8), primary_key=True)
+    process: Mapped[str] = mapped_column(String(64))
+    verdict: Mapped[str] = mapped_column(String(8))
+    review_ids: Mapped[list[str]]
+    reviewer: Mapped[str] = mapped_column(String(200))
+    made_at: Mapped[datetime]
+    decided_at: Mapped[datetime | None]
 
 
 class DeliveryRow(Base):

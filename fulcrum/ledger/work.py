@@ -5,12 +5,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from sqlalchemy import Connection, RowMapping, insert, select
 
 from fulcrum.cases import Batch, Case, Delivery, Json, ModelCall, Proposal, Route, Routing, Status
+from fulcrum.due import ONE_DAY, Due
 from fulcrum.ledger.journal import IDS, INSERT_CONTENTS, Change, Kept, apply, chunked, content_row, read_contents
 from fulcrum.ledger.outbox import post
 from fulcrum.ledger.review_rows import open_reviews
@@ -77,7 +78,7 @@ class Work:
         started_at: datetime,
         *,
         set_aside: Sequence[Routing] = (),
-        due: timedelta = timedelta(days=1),
+        due: Due = ONE_DAY,
     ) -> None:
         """Record the intake gate's whole verdict at once: who goes on, and who is set aside for a person to repair."""
         facts = {"gate": gate, "version": version}
@@ -100,7 +101,7 @@ class Work:
             open_reviews(tx, batch.process, set_aside, now=now, due=due)
 
     def quarantine(
-        self, batch: Batch, routings: Sequence[Routing], *, gate: str, due: timedelta, started_at: datetime
+        self, batch: Batch, routings: Sequence[Routing], *, gate: str, due: Due, started_at: datetime
     ) -> None:
         """Set unsound cases aside, each with its reason, and ask a person to repair or discard them."""
         self.pass_gate(batch, (), gate, "", started_at, set_aside=routings, due=due)
@@ -144,7 +145,7 @@ class Work:
         cleared: Mapping[str, Cleared],
         *,
         gate: str,
-        due: timedelta,
+        due: Due,
         started_at: datetime,
         version: str = "",
     ) -> None:

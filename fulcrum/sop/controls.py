@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from fulcrum.process import Gate, Process, Stage, Step, StepKind
+from fulcrum.process import Gate, Process, Stage, Step, StepKind, one_person
 from fulcrum.sop.parts import Facts, Part, StepHead, Table
-from fulcrum.sop.wording import counted, duration, listed, share, spoken
+from fulcrum.sop.wording import counted, duration, late, listed, share, spoken, within
 
 _REFUSED = {
     Stage.INTAKE: "the batch is quarantined and the run fails, with an alert",
@@ -74,7 +74,8 @@ def _ai(process: Process, said: Step) -> Iterator[tuple[str, str]]:
 
 def _review(process: Process) -> Iterator[tuple[str, str]]:
     policy = process.review
-    yield "Asked", f"the queue {policy.queue}, to decide within {duration(policy.due)}"
+    yield "Asked", f"the queue {policy.queue}, to decide within {within(policy.due)}"
+    yield "When nobody does", late(policy.due)
     yield (
         "When",
         (
@@ -84,8 +85,13 @@ def _review(process: Process) -> Iterator[tuple[str, str]]:
     )
     yield "Sure means", f"{share(policy.threshold)} or more in each of: {listed(map(spoken, policy.required))}"
     yield "Audit", f"{share(policy.audit_share)} of what needs no person is reviewed all the same, the proposal hidden"
-    if policy.four_eyes is not None:
-        yield "Four eyes", "what the rule names needs two different people who approve the same"
+    if policy.approvals is not one_person:
+        yield (
+            "Four eyes",
+            "what the rule names needs several different people who approve the same, none of whom entered it",
+        )
+    if policy.verified is not None:
+        yield "Proved by a code", "where several approve, where many are decided at once, and what the rule names"
     yield "Escalated", f"to the owner's queue {process.owner.queue}"
     yield "On record", "what was proposed, what was changed, by whom, when, under which versions"
 

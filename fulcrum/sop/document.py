@@ -12,7 +12,7 @@ from fulcrum.sop.controls import controls
 from fulcrum.sop.fields import called, field_table
 from fulcrum.sop.history import History
 from fulcrum.sop.parts import Facts, Paragraph, Part, Section, Steps, Table
-from fulcrum.sop.wording import counted, duration, listed, money, share, spoken
+from fulcrum.sop.wording import counted, duration, listed, money, share, spoken, within
 
 LEVEL_WORDS = {
     Autonomy.SHADOW: "people decide every case and the proposal is only compared",
@@ -114,7 +114,7 @@ def _count(steps: Sequence[Step]) -> str:
 def _decides(process: Process) -> Part:
     owner, reviewers = process.owner.name, f"a reviewer of the queue {process.review.queue}"
     rows = (
-        ("a case in review", f"{reviewers}, within {duration(process.review.due)}"),
+        ("a case in review", f"{reviewers}, within {within(process.review.due)}"),
         ("an escalated case", f"{owner}, through the queue {process.owner.queue}"),
         ("an input that cannot be used", f"{reviewers}: repaired or discarded"),
         ("what the process may do alone", f"{owner}; who and why stay on record"),

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from datetime import timedelta
 from decimal import Decimal
 
+from fulcrum.due import Default, Due
+
 _UNITS = (
     ("year", timedelta(days=365)),
     ("day", timedelta(days=1)),
@@ -26,6 +28,27 @@ def duration(length: timedelta) -> str:
         seconds = (length % _UNITS[-2][1]).total_seconds()
         said = [*said[: len(said) - (seconds >= 1)], f"{seconds:g} seconds"]
     return listed(said)
+
+
+def within(due: Due) -> str:
+    """Write how long people have: `8 hours of working time (9:00 to 17:00, Europe/Berlin)`."""
+    hours = due.hours
+    if hours is None:
+        return duration(due.within)
+    where = f"{hours.zone}, public holidays of {hours.country} aside" if hours.country else hours.zone
+    return f"{duration(due.within)} of working time ({hours.opens:%H:%M} to {hours.closes:%H:%M}, {where})"
+
+
+def late(due: Due) -> str:
+    """Write what happens when nobody decides in time."""
+    said = ["people are reminded"]
+    if due.escalate_to:
+        when = f"{duration(due.escalate_after)} later " if due.escalate_after else "then "
+        said.append(f"{when}it moves to the queue {due.escalate_to}")
+    if due.end_after is not None:
+        ends = {Default.HOLD: "it is held as it is", Default.REJECT: "it is rejected"}
+        said.append(f"{duration(due.end_after)} after it was due {ends[due.default]}")
+    return f"{'; '.join(said)}; it is never approved by itself"
 
 
 def share(part: float) -> str:

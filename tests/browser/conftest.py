@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any
 
@@ -52,12 +54,21 @@ def page(chromium: Any) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
+def seal(prefect_server: Any) -> Any:
+    """Give what opens reviewers' secrets; loaded in a thread without Playwright's event loop."""
+    from tasks.review_keys import reviewers_seal
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(copy_context().run, reviewers_seal).result()
+
+
+@pytest.fixture(scope="module")
 def reviews_worker(chromium: Any, prefect_server: Any) -> Iterator[None]:
-    """Run a stock process worker of the pool `reviews` while the browser's tests run."""
+    """Run the review desk's worker of the pool `reviews` while the browser's tests run."""
     from deployments.stack import Worker
     from fulcrum.settings import settings
 
-    worker = Worker(settings(), prefect_server.url, pool="reviews", limit=2)
+    worker = Worker(settings(), prefect_server.url, pool="reviews", limit=2, kind="review-desk")
     worker.start()
     yield
     worker.stop()

@@ -31,7 +31,8 @@ COMMANDS = [
     (), ("run",), ("demo",), ("up",), ("cases",), ("case",), ("reviews",), ("decide",), ("reopen",), ("release",),
     ("evaluate",), ("bootstrap",), ("migrate",), ("model",), ("model", "serve"), ("model", "check"), ("autonomy",),
     ("autonomy", "show"), ("autonomy", "set"), ("sop",), ("readiness",), ("examples",),
-    ("examples", "load"), ("examples", "list"),
+    ("examples", "load"), ("examples", "list"), ("reviewers",), ("reviewers", "add"), ("reviewers", "list"),
+    ("reviewers", "remove"), ("reviewers", "enroll"), ("reviewers", "key"), ("reviewers", "report"),
 ]  # fmt: skip
 
 
@@ -236,7 +237,7 @@ def test_decide_corrects_and_delivers_once(fulcrum: Command, office: Office, str
         (("approve", "--reviewer", "Ada", "--set", "total"), "--set takes field=value, not total"),
         (("approve", "--reviewer", " "), "reviewer is missing; give the name of the person who decides"),
         (("reject", "--reviewer", "Ada"), "a rejection needs its reason in the note"),
-        (("repair", "--reviewer", "Ada"), "its verdict can be approve, reject, escalate, not repair"),
+        (("repair", "--reviewer", "Ada"), "its verdict can be approve, reject, escalate, hand_on, not repair"),
     ],
 )
 def test_an_invalid_answer_changes_nothing(

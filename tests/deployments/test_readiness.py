@@ -31,6 +31,7 @@ from deployments.readiness.syntax import STEPS, direct_problems, flow_problems
 from flows.invoice_intake.process import FOLDER, INVOICE_INTAKE
 from flows.registry import names, process
 from fulcrum.ai.endpoint import Endpoint
+from fulcrum.due import Due, WorkingHours
 from fulcrum.errors import DefinitionError, UnknownProcess
 from fulcrum.evaluation import evaluate, load
 from fulcrum.process import Autonomy, Process, Stage, StepKind
@@ -132,7 +133,12 @@ BROKEN: list[tuple[str, Change, str]] = [
     ("a person behind", part("review", queue=" "), "review.queue"),
     ("a person behind", part("owner", queue="TODO"), "owner.queue"),
     ("a person behind", defined(steps=OF_KIND[StepKind.HUMAN]), "none that a person does"),
-    ("a person behind", part("review", due=timedelta(0)), "no time"),
+    ("a person behind", part("review", due=Due(within=timedelta(0))), "no time"),
+    (
+        "a person behind",
+        part("review", due=Due(within=timedelta(1), hours=WorkingHours(country="XX"))),
+        "holidays of XX",
+    ),
     ("a person behind", part("review", label=_raising), "raises KeyError"),
     ("a person behind", part("review", label=lambda _values: None), "no text"),
     ("a person behind", part("review", label=lambda _values: " "), "names no case"),

@@ -7,6 +7,7 @@ import sqlite3
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,11 @@ from fulcrum.deciding import Said, decide
 from fulcrum.errors import DecisionRefused
 from fulcrum.process import Autonomy
 from fulcrum.report import Standing
+from fulcrum.sealing import Seal, new_key
+from tests.people import Authenticator, register
 
 NAME = COMPLAINT_RESPONSE.name
+SEAL = Seal(new_key())
 SAMPLES = FOLDER / "samples" / "inbox"
 UNUSABLE = "cmp-20261103-003"
 HIDDEN_INSTRUCTION = "cmp-20261105-002"
@@ -32,10 +36,10 @@ class Office:
     home: Path
     report: Any
 
-    def ledger(self) -> Any:
+    def ledger(self, later: timedelta = timedelta(0)) -> Any:
         from fulcrum.ledger import Ledger
 
-        return Ledger.open(f"sqlite:///{self.home / 'ledger.db'}")
+        return Ledger.open(f"sqlite:///{self.home / 'ledger.db'}", clock=lambda: datetime.now(UTC) + later)
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +54,7 @@ def office(prefect_server: Any, tmp_path_factory: pytest.TempPathFactory) -> Off
     url = Settings(home=home).ledger_url
     migrate(url)
     with Ledger.open(url) as ledger:
+        register(ledger)
         ledger.runs.set_standing(NAME, Standing(Autonomy.AUTONOMOUS, 0.2), by="Somebody", reason="in a hurry")
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("FULCRUM_HOME", str(home))
@@ -69,6 +74,21 @@ def targets(tmp_path: Path, prefect_server: Any) -> dict[str, Any]:
         "folder-target/complaint-outbox": FolderTarget(folder=tmp_path / "outbox"),
         "sql-target/complaints": register,
     }
+
+
+def seal() -> Seal:
+    return SEAL
+
+
+def apps(ledger: Any) -> tuple[Authenticator, Authenticator]:
+    """Give two people their authenticators."""
+    return Authenticator(ledger, "Ada Okafor", SEAL), Authenticator(ledger, "Bela Novak", SEAL)
+
+
+def approve(ledger: Any, review_id: str, name: str, app: Authenticator, **more: Any) -> None:
+    """Approve as somebody who has an authenticator."""
+    said = Said(verdict=Verdict.APPROVE, reviewer=name, code=app.code, **more)
+    decide(ledger, COMPLAINT_RESPONSE, review_id, said, seal=seal)
 
 
 def cases(office: Office) -> list[Any]:
@@ -147,13 +167,18 @@ def test_severe_complaints_need_two_people(office: Office, targets: dict[str, An
             and dossier.proposal.values.get("draft")
         )
         case_id = severe.case.id
-        decide(ledger, COMPLAINT_RESPONSE, severe.review.id, Said(verdict=Verdict.APPROVE, reviewer="Ada Okafor"))
+        ada, bela = apps(ledger)
+        approve(ledger, severe.review.id, "Ada Okafor", ada)
         assert deliver_due(ledger, COMPLAINT_RESPONSE, targets, case_ids=[case_id]) == []
         second = ledger.reviews.find(case_id)
         assert (second.id != severe.review.id, second.code) == (True, "four-eyes")
-        with pytest.raises(DecisionRefused, match="a second, different person"):
-            decide(ledger, COMPLAINT_RESPONSE, second.id, Said(verdict=Verdict.APPROVE, reviewer=" ada  OKAFOR"))
-        decide(ledger, COMPLAINT_RESPONSE, second.id, Said(verdict=Verdict.APPROVE, reviewer="Bela Novak"))
+        with pytest.raises(DecisionRefused, match="Ada Okafor approved it before"):
+            approve(ledger, second.id, " ada  OKAFOR", ada)
+        with pytest.raises(DecisionRefused, match="needs the six-digit code"):
+            decide(
+                ledger, COMPLAINT_RESPONSE, second.id, Said(verdict=Verdict.APPROVE, reviewer="Bela Novak"), seal=seal
+            )
+        approve(ledger, second.id, "Bela Novak", bela)
         for _ in range(2):
             deliver_due(ledger, COMPLAINT_RESPONSE, targets, case_ids=[case_id])
         assert ledger.reading.history(case_id).case.status is Status.DELIVERED
@@ -175,13 +200,15 @@ def test_whoever_changes_what_was_approved_is_the_first_anew(office: Office) -> 
             and dossier.proposal.values.get("draft")
         )
         lowered = {"severity": "standard"}
-        first = Said(verdict=Verdict.APPROVE, reviewer="Ada Okafor", changes=lowered)
-        decide(ledger, COMPLAINT_RESPONSE, severe.review.id, first)
-        changed = Said(verdict=Verdict.APPROVE, reviewer="Bela Novak", changes={"draft": "Another letter."})
-        decide(ledger, COMPLAINT_RESPONSE, ledger.reviews.find(severe.case.id).id, changed)
+        ada, bela = apps(ledger)
+        approve(ledger, severe.review.id, "Ada Okafor", ada, changes=lowered)
+        second = ledger.reviews.find(severe.case.id).id
+        approve(ledger, second, "Bela Novak", bela, changes={"draft": "Another letter."})
         waiting = ledger.reviews.find(severe.case.id)
         assert ledger.reading.history(severe.case.id).case.status is Status.IN_REVIEW
-        decide(ledger, COMPLAINT_RESPONSE, waiting.id, Said(verdict=Verdict.APPROVE, reviewer="Ada Okafor"))
+    # A code is good once a case: the next one comes half a minute later.
+    with office.ledger(later=timedelta(seconds=31)) as ledger:
+        approve(ledger, waiting.id, "Ada Okafor", Authenticator(ledger, "Ada Okafor", SEAL))
         done = ledger.reading.history(severe.case.id)
     assert done.case.status is Status.APPROVED
     assert (done.outcome["severity"], done.outcome["draft"]) == ("standard", "Another letter.")
@@ -198,8 +225,7 @@ def test_a_corrected_product_takes_the_letter_along(office: Office) -> None:
             if one.proposal and one.proposal.values.get("draft") and one.proposal.values["product"] != product
         )
         changes = {"product": product, "issue": "Struggling to pay mortgage"}
-        said = Said(verdict=Verdict.APPROVE, reviewer="Ada Okafor", changes=changes)
-        decide(ledger, COMPLAINT_RESPONSE, dossier.review.id, said)
+        approve(ledger, dossier.review.id, "Ada Okafor", Authenticator(ledger, "Ada Okafor", SEAL), changes=changes)
         values = ledger.reading.history(dossier.case.id).outcome
     assert values["finding"] == "finding-mortgage"
     assert "your mortgage" in values["draft"].lower() or "mortgage" in values["draft"].lower()

@@ -16,6 +16,7 @@ from fulcrum.catalogue import NONE_OF_THESE, Catalogue
 from fulcrum.deciding import Said, decide
 from fulcrum.gates import evaluate
 from fulcrum.process import GateContext, Row
+from tests.people import register
 
 INTENTS = TICKET_TRIAGE.catalogues[0]
 GOLDEN = {
@@ -53,6 +54,7 @@ def desk(prefect_server: Any, tmp_path_factory: pytest.TempPathFactory) -> Desk:
         report = ticket_triage(str(FOLDER / "samples" / "inbox"), RunOptions())
     found = Desk(home, report, [])
     with found.ledger() as ledger:
+        register(ledger)
         for case in ledger.reading.cases(TICKET_TRIAGE.name):
             rows = ledger.reading.history(case.id).deliveries
             found.tickets += [row | {"external_id": case.external_id} for row in rows]

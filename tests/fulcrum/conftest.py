@@ -17,6 +17,7 @@ from fulcrum.effects import postings
 from fulcrum.ledger import Cleared, History, Ledger, migrate
 from fulcrum.process import Autonomy, Process
 from fulcrum.report import Standing
+from tests.people import register
 
 TARGET = INVOICE_INTAKE.targets[0]
 
@@ -59,6 +60,8 @@ class Office:
     url: str
     process: Process = INVOICE_INTAKE
     runs: list[str] = field(default_factory=list)
+    name: str = "d"
+    """What the ids of documents begin with."""
 
     def with_targets(self, *targets: str) -> None:
         self.process = replace(self.process, targets=targets)
@@ -75,7 +78,7 @@ class Office:
     def checked(self, *texts: str, **fields: object) -> Batch:
         """Take documents in and bring them past the intake gate; their ids are d0, d1, ..."""
         run_id = self.begin()
-        inputs = [{"id": f"d{n}", "text": text, **fields} for n, text in enumerate(texts)]
+        inputs = [{"id": f"{self.name}{n}", "text": text, **fields} for n, text in enumerate(texts)]
         items = [NewCase(external_id=str(document["id"]), input=document) for document in inputs]
         self.ledger.intake.take_in(run_id, self.process.name, items)
         batch = self.claim(run_id)
@@ -176,6 +179,7 @@ def office(migrated: Path, tmp_path: Path) -> Iterator[Office]:
     path, clock = tmp_path / "ledger.db", Clock()
     shutil.copy(migrated, path)
     with Ledger.open(f"sqlite:///{path}", clock=clock) as ledger:
+        register(ledger)
         yield Office(ledger, clock, f"sqlite:///{path}")
 
 

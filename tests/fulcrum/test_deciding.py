@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from fulcrum.answering import corrections_of
 from fulcrum.cases import Receipt, ReviewKind, Status, Verdict
-from fulcrum.deciding import Said, corrections_of, decide, reopen
+from fulcrum.deciding import Said, decide, reopen
 from fulcrum.errors import AlreadyDecided, CaseNotFound, DecisionRefused, IllegalTransition, ReviewNotFound
 from fulcrum.ledger import Result
 
@@ -123,14 +124,14 @@ def test_nobody_decides_nothing(office: Office, verdict: Verdict, reviewer: str)
 @pytest.mark.parametrize("verdict", [Verdict.REPAIR, Verdict.DISCARD])
 def test_an_outcome_is_not_repaired(office: Office, kind: ReviewKind, verdict: Verdict) -> None:
     """The verdicts of a quarantined case are refused, and the allowed ones are named."""
-    match = f"can be approve, reject, escalate, not {verdict}"
+    match = f"can be approve, reject, escalate, hand_on, not {verdict}"
     refused(office, office.in_review(kind=kind), verdict, match, note="because")
 
 
 @pytest.mark.parametrize("verdict", [Verdict.APPROVE, Verdict.REJECT, Verdict.ESCALATE])
 def test_a_quarantined_case_is_not_decided(office: Office, verdict: Verdict) -> None:
     """Its input is repaired first, or it is discarded."""
-    refused(office, office.quarantined(), verdict, f"can be repair, discard, not {verdict}", note="because")
+    refused(office, office.quarantined(), verdict, f"can be repair, discard, hand_on, not {verdict}", note="because")
 
 
 @pytest.mark.parametrize(

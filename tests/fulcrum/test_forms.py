@@ -17,8 +17,8 @@ from pydantic import BaseModel, create_model
 
 from flows.invoice_intake.documents import Invoice
 from flows.invoice_intake.process import INVOICE_INTAKE
+from fulcrum.answering import checked
 from fulcrum.cases import Case, Json, Proposal, ReasonCode, Review, ReviewKind, Status, Verdict
-from fulcrum.deciding import checked
 from fulcrum.errors import DecisionRefused
 from fulcrum.evidence import SHOWN_AT_MOST, escaped, excerpt, plain, quoted
 from fulcrum.form_fields import definition, read, written
@@ -84,7 +84,7 @@ def test_a_decision_is_prefilled_and_only_verdict_and_name_are_required() -> Non
     assert schema["properties"]["total"]["default"] == "1210.00"
     assert schema["properties"]["due_on"]["default"] == ""
     assert schema["properties"]["document_kind"]["enum"] == ["invoice", "credit_note", "receipt"]
-    assert schema["properties"]["verdict"]["enum"] == ["approve", "reject", "escalate"]
+    assert schema["properties"]["verdict"]["enum"] == ["approve", "reject", "escalate", "hand_on"]
     assert schema["additionalProperties"] is False
 
 
@@ -164,7 +164,7 @@ def test_a_repair_edits_the_text_and_the_optional_fields() -> None:
     case = dossier(kind=ReviewKind.REPAIR, text="Tot\nal 5.00")
     form = form_of(INVOICE_INTAKE, case)
     properties = form.schema()["properties"]
-    assert properties["verdict"]["enum"] == ["repair", "discard"]
+    assert properties["verdict"]["enum"] == ["repair", "discard", "hand_on"]
     assert "id" not in properties
     assert properties["text"]["format"] == "json-string"
     said = form.said(filled(form) | {"verdict": "repair", "reviewer": "Ada", "text": "Total\n5.00", "sender": ""})
@@ -234,7 +234,7 @@ def test_nothing_that_a_document_says_takes_effect_in_the_form() -> None:
             sign for sign in ("<script", "](", "![", "http://", "\x00", "\u202e") if sign in text.replace("\\:", "")
         ]
     assert properties["total"]["description"].count("`") == 2
-    assert NASTY.replace("\u202e", "").replace("\x00", "") == properties[SOURCE]["default"]
+    assert properties[SOURCE]["default"] == "▶ total 62%: " + NASTY.replace("\u202e", "").replace("\x00", "")
 
 
 @settings(deadline=None)
@@ -295,7 +295,8 @@ def test_any_outcome_gets_a_form_that_neither_ui_breaks_on() -> None:
     form = form_of(process, case)
     properties = form.schema()["properties"]
     assert set(properties) == {
-        SOURCE, "type_", "verdict_", "colour", "urgent", "ratio", "amount", "tags", "verdict", "reviewer", "note",
+        SOURCE, "type_", "verdict_", "colour", "urgent", "ratio", "amount", "tags", "verdict", "reviewer",
+        "code", "colleague", "note",
     }  # fmt: skip
     assert (properties["verdict_"]["enum"], properties["amount"]["default"]) == (["yes", "no", "(none)"], "1000")
     assert checked(process, case, form.said(filled(form) | SIGNED)).corrections == {}

@@ -20,11 +20,13 @@ from fulcrum.cases import (
     Route,
     Routing,
 )
+from fulcrum.due import Due
 from fulcrum.ledger import Cleared, Ledger, migrate
 from fulcrum.process import Autonomy
 from fulcrum.report import Standing
 
 DAY = timedelta(days=1)
+DUE = Due(within=DAY)
 PROCESS = "sample"
 
 
@@ -83,7 +85,7 @@ class Desk:
         cleared = {}
         if route is Route.CLEARED:
             cleared = {c: Cleared(values={"value": "x"}, deliveries=(posting(c),)) for c in batch.case_ids}
-        self.ledger.work.route(batch, routings, cleared, gate="routing", due=DAY, started_at=self.clock())
+        self.ledger.work.route(batch, routings, cleared, gate="routing", due=DUE, started_at=self.clock())
 
     def in_review(self, *names: str) -> Batch:
         return self._to(Route.REVIEW, names)

@@ -26,6 +26,7 @@ DECIDER = """
 import sys
 from datetime import timedelta
 from fulcrum.cases import Decision, Verdict
+from fulcrum.due import Due
 from fulcrum.errors import AlreadyDecided
 from fulcrum.ledger import Ledger
 with Ledger.open(sys.argv[1]) as ledger:
@@ -33,7 +34,7 @@ with Ledger.open(sys.argv[1]) as ledger:
     sys.stdin.readline()
     decision = Decision(review_id=sys.argv[2], verdict=Verdict.APPROVE, reviewer=sys.argv[3], values={"value": "x"})
     try:
-        ledger.reviews.decide(decision, due=timedelta(days=1))
+        ledger.reviews.decide(decision, due=Due(within=timedelta(days=1)))
         print("won")
     except AlreadyDecided as error:
         print("told", error)

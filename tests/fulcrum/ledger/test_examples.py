@@ -14,7 +14,7 @@ from fulcrum.cases import Decision, Status, Verdict, case_id_of
 from fulcrum.examples import Known, Nearest, NewExample
 from fulcrum.ledger import Ledger, migrate
 from fulcrum.ledger.tables import CaseRow, ContentRow, ExampleRow
-from tests.fulcrum.ledger.conftest import DAY, PROCESS
+from tests.fulcrum.ledger.conftest import DAY, DUE, PROCESS
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -47,12 +47,12 @@ def decide(desk: Desk, name: str, verdict: Verdict, value: str = "x", note: str 
     review = desk.ledger.reviews.find(case_id_of(PROCESS, name))
     values = {"value": value} if verdict is Verdict.APPROVE else None
     decision = Decision(review_id=review.id, verdict=verdict, reviewer="Ada", note=note, values=values)
-    desk.ledger.reviews.decide(decision, escalate_to="lead", due=DAY)
+    desk.ledger.reviews.decide(decision, escalate_to="lead", due=DUE)
 
 
 def reopen(desk: Desk, name: str) -> None:
     desk.clock.forward(1)
-    desk.ledger.reviews.reopen(case_id_of(PROCESS, name), by="Ada", reason="wrong", reversals=[], queue="q", due=DAY)
+    desk.ledger.reviews.reopen(case_id_of(PROCESS, name), by="Ada", reason="wrong", reversals=[], queue="q", due=DUE)
 
 
 def finish(desk: Desk, name: str) -> None:

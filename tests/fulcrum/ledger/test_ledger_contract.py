@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from fulcrum.cases import Decision, NewCase, Receipt, ReviewKind, Route, Status, Verdict, case_id_of
+from fulcrum.due import Due
 from fulcrum.errors import (
     AlreadyDecided,
     CaseNotFound,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from tests.fulcrum.ledger.conftest import Desk
 
 DAY = timedelta(days=1)
+DUE = Due(within=DAY)
 PROCESS = "sample"
 
 
@@ -42,7 +44,7 @@ def status(desk: Desk, case_id: str) -> Status:
 
 def decide(desk: Desk, review_id: str, verdict: Verdict, reviewer: str = "Ada", **more: Any) -> None:
     decision = Decision(review_id=review_id, verdict=verdict, reviewer=reviewer, **more)
-    desk.ledger.reviews.decide(decision, escalate_to="leads", due=DAY)
+    desk.ledger.reviews.decide(decision, escalate_to="leads", due=DUE)
 
 
 def test_a_case_is_taken_in_once(desk: Desk) -> None:
@@ -238,7 +240,7 @@ def test_a_cleared_case_is_delivered_once(desk: Desk) -> None:
     assert parcel is not None
     assert desk.ledger.outbox.claim(PROCESS) is None
     results = [Result(delivery=d, receipt=Receipt("row 1")) for d in parcel.deliveries]
-    desk.ledger.outbox.record(parcel, results, run_id="run-1", queue="q", due=DAY, started_at=desk.clock())
+    desk.ledger.outbox.record(parcel, results, run_id="run-1", queue="q", due=DUE, started_at=desk.clock())
     assert status(desk, batch.case_ids[0]) is Status.DELIVERED
     desk.clock.forward(3600)
     assert desk.ledger.outbox.claim(PROCESS) is None
@@ -255,7 +257,7 @@ def test_a_delivery_whose_worker_died_is_claimed_again_under_the_same_key(desk: 
     assert [d.key for d in first.deliveries] == [d.key for d in second.deliveries]
     late = [Result(delivery=first.deliveries[0], receipt=Receipt("late"))]
     with pytest.raises(LeaseLost):
-        desk.ledger.outbox.record(first, late, run_id=None, queue="q", due=DAY, started_at=desk.clock())
+        desk.ledger.outbox.record(first, late, run_id=None, queue="q", due=DUE, started_at=desk.clock())
 
 
 def test_a_failed_delivery_is_visible_and_tried_by_the_next_look(desk: Desk) -> None:
@@ -267,7 +269,7 @@ def test_a_failed_delivery_is_visible_and_tried_by_the_next_look(desk: Desk) -> 
     desk.clock.forward(1)
     error = DeliveryFailed(target="erp", reason="away")
     desk.ledger.outbox.record(
-        parcel, [Result(delivery=parcel.deliveries[0], error=error)], run_id=None, queue="q", due=DAY, started_at=began
+        parcel, [Result(delivery=parcel.deliveries[0], error=error)], run_id=None, queue="q", due=DUE, started_at=began
     )
     assert status(desk, batch.case_ids[0]) is Status.DELIVERY_FAILED
     assert desk.ledger.outbox.claim(PROCESS, before=began) is None
@@ -282,7 +284,7 @@ def test_a_refused_delivery_goes_to_a_person_and_gets_a_new_key_once_approved(de
     parcel = desk.ledger.outbox.claim(PROCESS)
     assert parcel is not None
     refusal = Result(delivery=parcel.deliveries[0], error=DeliveryRefused(target="erp", reason="duplicate"), final=True)
-    desk.ledger.outbox.record(parcel, [refusal], run_id=None, queue="q", due=DAY, started_at=desk.clock())
+    desk.ledger.outbox.record(parcel, [refusal], run_id=None, queue="q", due=DUE, started_at=desk.clock())
     review = desk.ledger.reviews.open(PROCESS)[0]
     case = desk.ledger.reading.history(batch.case_ids[0]).case
     assert (case.status, case.revision, review.code) == (Status.IN_REVIEW, 2, "refused")
@@ -300,7 +302,7 @@ def test_a_case_with_two_targets_is_delivered_when_both_have_it(desk: Desk) -> N
     assert parcel is not None
     for expected in (Status.CLEARED, Status.DELIVERED):
         results = [Result(delivery=d, receipt=Receipt("r")) for d in parcel.deliveries]
-        desk.ledger.outbox.record(parcel, results, run_id=None, queue="q", due=DAY, started_at=desk.clock())
+        desk.ledger.outbox.record(parcel, results, run_id=None, queue="q", due=DUE, started_at=desk.clock())
         assert status(desk, batch.case_ids[0]) is expected
         parcel = desk.ledger.outbox.claim(PROCESS) or parcel
 
@@ -374,7 +376,7 @@ def test_a_quarantined_case_is_a_review_too(desk: Desk) -> None:
         reason="blank",
         kind=ReviewKind.REPAIR,
     )
-    desk.ledger.work.quarantine(batch, [routing], gate="documents", due=DAY, started_at=desk.clock())
+    desk.ledger.work.quarantine(batch, [routing], gate="documents", due=DUE, started_at=desk.clock())
     review = desk.ledger.reviews.open(PROCESS)[0]
     assert review.kind is ReviewKind.REPAIR
     decide(desk, review.id, Verdict.REPAIR, values={"id": "a", "text": "mended"})
@@ -393,21 +395,21 @@ def test_reopening_reverses_and_asks_again(desk: Desk) -> None:
     parcel = desk.ledger.outbox.claim(PROCESS)
     assert parcel is not None
     done = [Result(delivery=d, receipt=Receipt("row 1")) for d in parcel.deliveries]
-    desk.ledger.outbox.record(parcel, done, run_id=None, queue="q", due=DAY, started_at=desk.clock())
+    desk.ledger.outbox.record(parcel, done, run_id=None, queue="q", due=DUE, started_at=desk.clock())
     standing = desk.ledger.reviews.standing_effects(case_id)[0]
     undo = Delivery(
         key=f"{standing.key}:reversed", case_id=case_id, external_id="-", process=PROCESS, target=standing.target,
         effect=Effect.REVERSAL, revision=1, posting={}, reverses=standing.key,
     )  # fmt: skip
-    desk.ledger.reviews.reopen(case_id, by="Ada", reason="wrong", reversals=[undo], queue="q", due=DAY)
+    desk.ledger.reviews.reopen(case_id, by="Ada", reason="wrong", reversals=[undo], queue="q", due=DUE)
     review = desk.ledger.reviews.open(PROCESS)[0]
     decision = Decision(review_id=review.id, verdict=Verdict.APPROVE, reviewer="Ada", values={"value": "z"})
-    desk.ledger.reviews.decide(decision, deliveries=[desk.posting(case_id, revision=2)], due=DAY)
+    desk.ledger.reviews.decide(decision, deliveries=[desk.posting(case_id, revision=2)], due=DUE)
     first = desk.ledger.outbox.claim(PROCESS)
     assert first is not None
     assert [d.effect for d in first.deliveries] == [Effect.REVERSAL]
     undone = [Result(delivery=d, receipt=Receipt("row 2")) for d in first.deliveries]
-    desk.ledger.outbox.record(first, undone, run_id=None, queue="q", due=DAY, started_at=desk.clock())
+    desk.ledger.outbox.record(first, undone, run_id=None, queue="q", due=DUE, started_at=desk.clock())
     assert desk.ledger.reviews.standing_effects(case_id) == []
     second = desk.ledger.outbox.claim(PROCESS)
     assert second is not None
@@ -418,7 +420,7 @@ def test_a_case_that_is_not_finished_cannot_be_reopened(desk: Desk) -> None:
     """Reopening is for delivered, closed and discarded cases."""
     batch = desk.in_review("a")
     with pytest.raises(IllegalTransition):
-        desk.ledger.reviews.reopen(batch.case_ids[0], by="Ada", reason="x", reversals=[], queue="q", due=DAY)
+        desk.ledger.reviews.reopen(batch.case_ids[0], by="Ada", reason="x", reversals=[], queue="q", due=DUE)
 
 
 def test_release_puts_back_only_what_its_batch_dragged_along(desk: Desk) -> None:
@@ -433,7 +435,7 @@ def test_release_puts_back_only_what_its_batch_dragged_along(desk: Desk) -> None
         Routing(case_id=c, route=Route.QUARANTINED, code=code, reason="r", kind=ReviewKind.REPAIR)
         for c, code in codes.items()
     ]
-    desk.ledger.work.quarantine(batch, routings, gate="documents", due=DAY, started_at=desk.clock())
+    desk.ledger.work.quarantine(batch, routings, gate="documents", due=DUE, started_at=desk.clock())
     assert desk.ledger.reviews.release(PROCESS, by="Ada", reason="source mended") == 1
     assert [status(desk, c) for c in batch.case_ids] == [Status.QUARANTINED, Status.RECEIVED]
     withdrawn = f"{batch.case_ids[1]}-1"
@@ -596,7 +598,7 @@ def test_an_open_audit_keeps_the_proposal_from_whoever_looks(desk: Desk) -> None
     routing = Routing(
         case_id=batch.case_ids[0], route=Route.REVIEW, code=ReasonCode.AUDIT, reason="audit", kind=ReviewKind.AUDIT
     )
-    desk.ledger.work.route(batch, [routing], {}, gate="g", due=DAY, started_at=desk.clock())
+    desk.ledger.work.route(batch, [routing], {}, gate="g", due=DUE, started_at=desk.clock())
     assert desk.ledger.reading.history(batch.case_ids[0]).proposal is None
     decide(desk, desk.ledger.reviews.open(PROCESS)[0].id, Verdict.REJECT, note="no")
     assert desk.ledger.reading.history(batch.case_ids[0]).proposal == {"value": "x"}
@@ -612,12 +614,12 @@ def test_what_was_decided_before_is_what_is_proposed_anew(desk: Desk) -> None:
         reviewer="Ada",
         values={"value": "y"},
     )
-    desk.ledger.reviews.decide(decision, deliveries=[desk.posting(case_id)], due=DAY)
+    desk.ledger.reviews.decide(decision, deliveries=[desk.posting(case_id)], due=DUE)
     parcel = desk.ledger.outbox.claim(PROCESS)
     assert parcel is not None
     done = [Result(delivery=d, receipt=Receipt("row 1")) for d in parcel.deliveries]
-    desk.ledger.outbox.record(parcel, done, run_id=None, queue="q", due=DAY, started_at=desk.clock())
-    desk.ledger.reviews.reopen(case_id, by="Ada", reason="wrong", reversals=[], queue="q", due=DAY)
+    desk.ledger.outbox.record(parcel, done, run_id=None, queue="q", due=DUE, started_at=desk.clock())
+    desk.ledger.reviews.reopen(case_id, by="Ada", reason="wrong", reversals=[], queue="q", due=DUE)
     proposal = desk.ledger.reviews.dossiers(desk.ledger.reviews.open(PROCESS))[0].proposal
     assert proposal is not None
     assert (proposal.values, proposal.kind) == ({"value": "y"}, "human")

@@ -23,17 +23,20 @@ from fulcrum.cases import (
     case_id_of,
 )
 from fulcrum.catalogue import Catalogue, Option
+from fulcrum.due import Due, Urgency
 from fulcrum.errors import DeliveryFailed, DeliveryRefused
 from fulcrum.examples import NewExample
 from fulcrum.ledger import Result
 from fulcrum.process import Autonomy
 from fulcrum.report import Standing, report_of
+from fulcrum.reviewers import Reviewer, Role
 from tests.query_plans import DESKS, Recorder, Seen, fill, plan
 
 if TYPE_CHECKING:
     from tests.fulcrum.ledger.conftest import Desk
 
 DAY = timedelta(days=1)
+DUE = Due(within=DAY)
 PROCESS = "sample"
 
 ALLOWED = {
@@ -41,6 +44,8 @@ ALLOWED = {
     ("reading.cases", "cases"): "the newest of each status, in the index's order: the limit ends it",
     ("examples.known", "decisions"): "what people have decided in a process, all of it, is what is asked for",
     ("examples.nearest", "decisions"): "the same",
+    ("examples.nearest_decided", "decisions"): "the same",
+    ("reading.decisions", "decisions"): "the same",
 }
 """The verbs that may read all of a table, or of a process in it, each with why."""
 
@@ -53,6 +58,7 @@ def exercise(desk: Desk) -> None:
     _look(desk)
     _work(desk)
     _deliver(desk)
+    _queue(desk)
     _decide(desk)
     _learn(desk)
     _look(desk)
@@ -74,7 +80,7 @@ def _work(desk: Desk) -> None:
         ledger.work.keys_taken(PROCESS, [f"key-{case_id}" for case_id in each.case_ids])
     ledger.work.answers([f"{case_id}-key" for case_id in batch.case_ids])
     aside = [_routing(case_id, Route.QUARANTINED, ReasonCode.BATCH_REFUSED) for case_id in bad.case_ids]
-    ledger.work.quarantine(bad, aside, gate="documents", due=DAY, started_at=desk.clock())
+    ledger.work.quarantine(bad, aside, gate="documents", due=DUE, started_at=desk.clock())
     desk.route(batch, Route.CLEARED)
     desk.route(review, Route.REVIEW)
     ledger.leases.release(away)
@@ -94,7 +100,26 @@ def _deliver(desk: Desk) -> None:
             else Result(delivery=d, receipt=Receipt("r"))
             for d in some.deliveries
         ]
-        outbox.record(some, results, run_id="run-1", queue="q", due=DAY, started_at=desk.clock())
+        outbox.record(some, results, run_id="run-1", queue="q", due=DUE, started_at=desk.clock())
+
+
+def _queue(desk: Desk) -> None:
+    reviewers, queue = desk.ledger.reviewers, desk.ledger.queue
+    for name in ("Ada", "Bela"):
+        reviewers.add(Reviewer(name=name, role=Role.REVIEWER), by="a test")
+    reviewers.enroll("Ada", "sealed")
+    for step in (None, 1):
+        reviewers.check("Ada", lambda _sealed, step=step: step)
+    assert (len(reviewers.all()), reviewers.find("Cleo")) == (2, None)
+    waiting = [review.id for review in desk.ledger.reviews.open(PROCESS)]
+    queue.assign({waiting[0]: "Bela"})
+    assert reviewers.load() == {"Bela": 1}
+    queue.hand_on(waiting[0], to="Ada", by="Bela", note="away")
+    queue.press(waiting[1], Urgency.ESCALATED, queue="leads")
+    bundle = queue.bundle(PROCESS, Verdict.APPROVE, waiting[:2], reviewer="Ada")
+    queue.find_bundle(bundle.id)
+    queue.close_bundle(bundle.id)
+    reviewers.leave("Bela")
 
 
 def _decide(desk: Desk) -> None:
@@ -121,7 +146,7 @@ def _decide(desk: Desk) -> None:
         reviews.find(name)
     done = desk.ledger.reading.cases(PROCESS, status=Status.DELIVERED)[0].id
     reversals = [_reversal(standing) for standing in reviews.standing_effects(done)]
-    reviews.reopen(done, by="Ada", reason="wrong", reversals=reversals, queue="q", due=DAY)
+    reviews.reopen(done, by="Ada", reason="wrong", reversals=reversals, queue="q", due=DUE)
 
 
 def _learn(desk: Desk) -> None:
@@ -130,6 +155,7 @@ def _learn(desk: Desk) -> None:
         ledger.examples.load(PROCESS, [NewExample(id="e", input={"text": "t"}, values={"value": "x"})])
     ledger.examples.known(PROCESS, now)
     ledger.examples.nearest(PROCESS, lambda _input, _before: "text", now)
+    ledger.examples.nearest_decided(PROCESS, lambda _input, _before: "text", now)
     ledger.catalogues.put(PROCESS, Catalogue("value", (Option(name="x"),)), by="Ada", reason="new")
     ledger.catalogues.in_force(PROCESS)
     ledger.catalogues.bind(TICKET_TRIAGE)
@@ -140,6 +166,7 @@ def _look(desk: Desk) -> None:
     ledger = desk.ledger
     for status in (None, Status.DELIVERED):
         ledger.reading.cases(PROCESS, status=status, limit=5)
+    ledger.reading.decisions(PROCESS)
     ledger.reading.counts(PROCESS)
     if not ledger.reading.counts(PROCESS):
         return
@@ -165,8 +192,9 @@ def _look(desk: Desk) -> None:
 
 
 def _say(desk: Desk, review_id: str, verdict: Verdict, **more: Any) -> None:
-    decision = Decision(review_id=review_id, verdict=verdict, reviewer="Ada", values={"value": "y"})
-    desk.ledger.reviews.decide(decision, escalate_to="leads", due=DAY, **more)
+    step = int(review_id.rpartition("-")[2])
+    decision = Decision(review_id=review_id, verdict=verdict, reviewer="Ada", values={"value": "y"}, code_step=step)
+    desk.ledger.reviews.decide(decision, escalate_to="leads", due=DUE, **more)
 
 
 def _routing(case_id: str, route: Route, code: ReasonCode) -> Routing:

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from fulcrum.cases import Decision, NewCase, Route, Status, Verdict, case_id_of
+from fulcrum.due import Due
 from fulcrum.errors import CaseNotFound, UsageError
 from fulcrum.ledger.columns import begins
 from fulcrum.ledger.tables import CaseRow
@@ -71,7 +72,7 @@ def test_a_review_is_open_until_it_is_decided(desk: Desk) -> None:
     review = desk.ledger.reviews.open(PROCESS)[0]
     assert desk.ledger.reviews.is_open(review.id)
     decision = Decision(review_id=review.id, verdict=Verdict.REJECT, reviewer="Ada", note="no")
-    desk.ledger.reviews.decide(decision, due=timedelta(days=1))
+    desk.ledger.reviews.decide(decision, due=Due(within=timedelta(days=1)))
     assert not desk.ledger.reviews.is_open(review.id)
     assert not desk.ledger.reviews.is_open("nothing-1")
 
