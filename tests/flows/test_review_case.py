@@ -17,6 +17,9 @@ import pytest
 from flows.invoice_intake.process import INVOICE_INTAKE
 from fulcrum.cases import Json, ReasonCode, Review, ReviewKind, Status, Verdict
 from fulcrum.deciding import Said, decide
+from fulcrum.sealing import Seal, new_key
+from tests.loopback import wait_for
+from tests.people import Authenticator, register
 from tests.review_desk import ReviewDesk, proposed
 
 REVIEWER = {"reviewer": "Ada Okafor"}
@@ -271,3 +274,55 @@ def test_the_flow_log_holds_no_content(show: Any, caplog: pytest.LogCaptureFixtu
         shown.answer(**shown.form() | {"verdict": "reject", "currency": "EUR", "note": "Secret note"})
     assert shown.review.id in caplog.text
     assert not [secret for secret in ("Secret", "LU2800") if secret in caplog.text]
+
+
+def test_a_case_is_handed_on_to_a_colleague(show: Any) -> None:
+    """The run stands suspended with a new form, the colleague's name among its tags, and nothing is decided."""
+    shown = show(proposed())
+    said = shown.form() | REVIEWER | {"verdict": "hand_on", "colleague": "bela novak", "note": "you know them"}
+    assert shown.answer(**said) == "Suspended"
+    assert "for:Bela Novak" in shown.run.tags
+    assert not [tag for tag in shown.run.tags if tag.startswith("for:") and tag != "for:Bela Novak"]
+    assert shown.history().decisions == []
+    assert shown.inputs() == ["suspended-answer-2-description", "suspended-answer-2-schema"]
+    assert "not taken" not in shown.input("description")
+    assert shown.answer(**shown.form() | {"verdict": "approve", "reviewer": "Bela Novak"}) == "Completed"
+
+
+def test_a_name_that_is_not_registered_is_asked_again_with_whom_to_ask(show: Any) -> None:
+    """What was filled in stays in the form."""
+    shown = show(proposed())
+    said = shown.form() | {"verdict": "approve", "reviewer": "Zoe Nobody", "total": "1210.00"}
+    assert shown.answer(**said) == "Suspended"
+    owner = INVOICE_INTAKE.owner
+    assert f"Zoe Nobody is not registered as a reviewer; ask {owner.name}" in shown.input("description").replace(
+        "\\", ""
+    )
+    assert shown.input("schema")["properties"]["total"]["default"] == "1210.00"
+
+
+def test_the_fifth_wrong_code_locks_the_name_and_is_an_event(show: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is asked again with the reason; the event carries the name and the process, and nothing of the case."""
+    key = new_key()
+    monkeypatch.setenv("FULCRUM_REVIEWERS_KEY", key)
+    shown = show(proposed(total="12100.00", net="10000.00", tax="2100.00"))
+    register(shown.desk.ledger, "Guessed At")
+    app = Authenticator(shown.desk.ledger, "Guessed At", Seal(key))
+    for attempt in range(1, 6):
+        said = shown.form() | {"verdict": "approve", "reviewer": "Guessed At", "code": app.wrong}
+        assert shown.answer(**said) == "Suspended"
+        words = "is locked until" if attempt == 5 else "wrong or too old"
+        assert words in shown.input("description")
+    chosen = {"filter": {"event": {"name": ["fulcrum.reviewer.locked"]}}, "limit": 50}
+
+    def told() -> list[Any]:
+        events = shown.client.request("POST", "/events/filter", json=chosen).json()["events"]
+        return [event for event in events if event["resource"].get("prefect.resource.name") == "Guessed At"]
+
+    (event,) = wait_for(told)
+    assert event["payload"] == {
+        "process": INVOICE_INTAKE.name,
+        "owner": INVOICE_INTAKE.owner.name,
+        "on_call": INVOICE_INTAKE.on_call,
+    }
+    assert shown.history().decisions == []
