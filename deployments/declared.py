@@ -75,6 +75,7 @@ def apply(client: SyncPrefectClient, stanza: dict[str, Any]) -> tuple[str, str |
     except ObjectNotFound:
         done = "created"
     else:
+        _keep_anchors(wanted.get("schedules", []), found.schedules)
         if not _differs(wanted, found):
             return name, None
         done = "updated"
@@ -124,6 +125,16 @@ def _schedule(given: dict[str, Any]) -> DeploymentScheduleCreate:
     return DeploymentScheduleCreate(schedule=timing, **about)
 
 
+def _keep_anchors(wanted: Sequence[DeploymentScheduleCreate], found: Sequence[DeploymentSchedule]) -> None:
+    """Let an interval that is declared without an anchor go on from the one that it has; Prefect's default is now."""
+    from prefect.client.schemas.schedules import IntervalSchedule  # noqa: PLC0415 - see above
+
+    for one, before in zip(wanted, found, strict=False):
+        new, old = one.schedule, before.schedule
+        if isinstance(new, IntervalSchedule) and isinstance(old, IntervalSchedule):
+            new.anchor_date = new.anchor_date if "anchor_date" in new.model_fields_set else old.anchor_date
+
+
 def _differs(wanted: dict[str, Any], found: DeploymentResponse) -> bool:
     """Tell whether a deployment is not as wanted in anything that the stanza decides."""
     limit = found.global_concurrency_limit
@@ -136,8 +147,4 @@ def _differs(wanted: dict[str, Any], found: DeploymentResponse) -> bool:
 
 
 def _timing(schedules: Sequence[DeploymentSchedule | DeploymentScheduleCreate]) -> list[tuple[Any, ...]]:
-    # An interval is anchored at the moment at which it was declared, unless it says otherwise.
-    return [
-        (one.schedule.model_dump(exclude={"anchor_date"}), one.active is not False, one.parameters, one.slug)
-        for one in schedules
-    ]
+    return [(one.schedule, one.active is not False, one.parameters, one.slug) for one in schedules]

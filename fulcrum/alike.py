@@ -28,7 +28,7 @@ class Alike:
 
 
 def alike(ledger: Ledger, process: Process, dossiers: Sequence[Dossier]) -> list[tuple[Alike, ...]]:
-    """Find for each case, in order, the decided ones whose texts are nearest; those decided before it came."""
+    """Find for each case, in order, the ones decided by now whose texts are nearest; itself is none of them."""
     now, step = ledger.store.now(), process.ai_steps[0]
     index = ledger.examples.nearest_decided(process.name, step.text, now) if dossiers else None
     if index is None:

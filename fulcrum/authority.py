@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from fulcrum.answering import refuse
-from fulcrum.cases import Decision, Json, Verdict
+from fulcrum.cases import Decision, Json, ReasonCode, Verdict
 from fulcrum.due import Urgency
 from fulcrum.errors import NotRegistered, ReviewerLocked
 from fulcrum.ledger import Dossier, Ledger
@@ -29,8 +29,10 @@ def registered(ledger: Ledger, process: Process, dossier: Dossier, name: str) ->
     ask = f"ask {process.owner.name} ({process.owner.email})"
     if found is None or not found.active:
         refuse(review.id, f"{name} is not registered as a reviewer; {ask} to add you: fulcrum reviewers add NAME")
-    # By the clock a review moves to another queue while somebody of its own may have the form open.
-    moved = review.urgency in MOVED and found.decides(process.review.queue)
+    # By the clock a review moves to another queue while somebody of its own may have the form open. What a person has
+    # escalated stays with those that it was escalated to, however long it waits there.
+    its_own = review.urgency in MOVED and review.code is not ReasonCode.ESCALATED
+    moved = its_own and found.decides(process.review.queue)
     if not found.decides(review.queue) and not moved:
         refuse(review.id, f"{found.name} is not registered for the queue {review.queue}; {ask}, or hand it on")
     return found

@@ -12,6 +12,7 @@ from fulcrum.effects import postings, rejections, reversals
 from fulcrum.errors import AlreadyDecided
 from fulcrum.ledger import Dossier, Ledger
 from fulcrum.process import Process
+from fulcrum.reviewers import Reviewer
 from fulcrum.sealing import Seal
 
 NOBODY = "the review desk"
@@ -70,6 +71,8 @@ def _judged(
 ) -> Decision:
     """Check an answer and who gives it; raise DecisionRefused. The code comes last: no other error spends it."""
     decision = checked(process, dossier, said)
+    if decision.verdict is Verdict.HAND_ON:
+        refuse(decision.review_id, "it can be handed on, but that decides nothing")
     reviewer = registered(ledger, process, dossier, decision.reviewer)
     unbarred(process, dossier, decision)
     if code_step is None and asks_code(process, dossier, decision):
@@ -98,8 +101,16 @@ def hand_on(ledger: Ledger, process: Process, review_id: str, said: Said) -> Rev
     giver = registered(ledger, process, dossier, decision.reviewer)
     if not (said.colleague or "").strip():
         refuse(dossier.review.id, "to hand it on, name the colleague who is to decide")
-    taker = registered(ledger, process, dossier, str(said.colleague).strip())
+    taker = _colleague(ledger, dossier, str(said.colleague).strip())
     return ledger.queue.hand_on(dossier.review.id, to=taker.name, by=giver.name, note=decision.note)
+
+
+def _colleague(ledger: Ledger, dossier: Dossier, name: str) -> Reviewer:
+    """Find whom a case is handed on to; raise DecisionRefused where they may not decide what waits in its queue."""
+    found, queue = ledger.reviewers.find(name), dossier.review.queue
+    if found is None or not found.decides(queue):
+        refuse(dossier.review.id, f"{name} is not registered for the queue {queue}, so it cannot be handed on to them")
+    return found
 
 
 def second_review(process: Process, dossier: Dossier, decision: Decision) -> Routing | None:

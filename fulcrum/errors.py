@@ -146,7 +146,7 @@ class ReviewerUnknown(FulcrumError):
 
 
 class ReviewerKnown(FulcrumError):
-    """{name} is registered already. Change it: fulcrum reviewers add {name} --replace"""
+    """{name} is registered already. Change it: fulcrum reviewers add "{name}" --replace"""
 
     exit_code = 2
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 from fulcrum.alike import Alike
@@ -76,9 +78,10 @@ def marked(text: str, dossier: Dossier) -> str:
     if proposal is None or dossier.review.kind is not ReviewKind.DECIDE:
         return clean
     lines = clean.split("\n")
+    texts = [one_line(line) for line in lines]
     named: dict[int, list[str]] = {}
     for name, quote in proposal.evidence.items():
-        place = _place(lines, quote)
+        place = _place(texts, quote)
         if place is not None:
             sure = _percent(proposal.field_confidence.get(name))
             named.setdefault(place, []).append(f"{_title(name).lower()} {sure}".strip())
@@ -88,14 +91,19 @@ def marked(text: str, dossier: Dossier) -> str:
     return "\n".join(lines)
 
 
-def _place(lines: Sequence[str], quote: str) -> int | None:
-    """Find the line that a quote stands in, or where one of several lines begins."""
-    wanted = " ".join(quote.split())
-    for place, line in enumerate(lines):
-        plain_line = " ".join(line.split())
-        if plain_line and (wanted in plain_line or (len(plain_line) > 2 and wanted.startswith(plain_line))):  # noqa: PLR2004 - a stray sign is no place
+def _place(texts: Sequence[str], quote: str) -> int | None:
+    """Find the line that has a quote, or where no line has all of it, the one that it begins in."""
+    wanted = one_line(quote.replace(MARK, ">"))
+    if not wanted:
+        return None
+    for place, text in enumerate(texts):
+        if wanted in text:
             return place
-    return None
+    # Where each line that is not blank begins once they stand behind each other as the quote does.
+    filled = [place for place, text in enumerate(texts) if text]
+    starts = [0, *accumulate(len(texts[place]) + 1 for place in filled)]
+    begins = " ".join(texts[place] for place in filled).find(wanted)
+    return None if begins < 0 else filled[bisect_right(starts, begins) - 1]
 
 
 def found(dossier: Dossier, field: str) -> str:

@@ -76,10 +76,13 @@ def matched(secret: str, code: str, now: datetime) -> int | None:
     from pyotp import TOTP  # noqa: PLC0415 - only where codes are asked for
 
     totp = TOTP(secret)
-    given, step = "".join(code.split()), totp.timecode(now)
+    # As bytes, because texts are compared only where they are ASCII, and anything may be typed.
+    given, step = "".join(code.split()).encode(errors="replace"), totp.timecode(now)
     # Compared with each, so that the time it takes says nothing of which one it was.
     steps = [
-        near for near in range(step - WINDOW, step + WINDOW + 1) if hmac.compare_digest(totp.generate_otp(near), given)
+        near
+        for near in range(step - WINDOW, step + WINDOW + 1)
+        if hmac.compare_digest(totp.generate_otp(near).encode(), given)
     ]
     return max(steps, default=None)
 

@@ -30,7 +30,8 @@ def pytest_configure() -> None:
         PREFECT_SERVER_ANALYTICS_ENABLED="false",
         DO_NOT_TRACK="1",
     )
-    for name in ("FULCRUM_LEDGER_URL", "FULCRUM_PORT", "PREFECT_API_URL", "PREFECT_PROFILE"):
+    fulcrum = ("FULCRUM_LEDGER_URL", "FULCRUM_PORT", "FULCRUM_REVIEWERS_KEY")
+    for name in (*fulcrum, "PREFECT_API_URL", "PREFECT_PROFILE"):
         os.environ.pop(name, None)
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from fulcrum.reviewers import Reviewer, Role, new_secret
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from fulcrum.ledger import Ledger
     from fulcrum.sealing import Seal
 
@@ -21,23 +23,31 @@ def register(ledger: Ledger, *names: str, queues: tuple[str, ...] = (), role: Ro
 
 
 class Authenticator:
-    """A reviewer's app: it shows the code of the moment, by the ledger's clock."""
+    """A registered person's app, by the ledger's clock."""
 
     def __init__(self, ledger: Ledger, name: str, seal: Seal) -> None:
-        self.secret, self.now = new_secret(), ledger.store.now
+        self.secret, self._now = new_secret(), ledger.store.now
         ledger.reviewers.enroll(name, seal.seal(self.secret))
 
     @property
     def code(self) -> str:
-        from pyotp import TOTP
-
-        return str(TOTP(self.secret).at(self.now()))
+        """Give the code of the moment."""
+        return code_at(self.secret, self._now())
 
     @property
-    def wrong(self) -> str:
-        """Give a code that is none of these minutes."""
-        from pyotp import TOTP
+    def next_code(self) -> str:
+        """Give the code of the next half minute, which is good already: for whoever has just used up this one."""
+        return code_at(self.secret, self._now() + timedelta(seconds=30))
 
-        totp, now = TOTP(self.secret), self.now()
-        good = {totp.at(now + timedelta(seconds=30 * step)) for step in range(-3, 4)}
-        return next(code for code in ("000000", "111111", "222222", *(f"{n:06}" for n in range(8))) if code not in good)
+    @property
+    def wrong_code(self) -> str:
+        """Give a code that is not of these minutes."""
+        near = {code_at(self.secret, self._now() + timedelta(seconds=30 * step)) for step in range(-4, 5)}
+        return next(code for code in map("{:06}".format, range(10)) if code not in near)
+
+
+def code_at(secret: str, moment: datetime) -> str:
+    """Give the code that an authenticator app shows of a secret."""
+    from pyotp import TOTP
+
+    return TOTP(secret).at(moment)

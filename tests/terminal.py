@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pytest
 
 
 @dataclass(frozen=True)
@@ -28,3 +31,20 @@ class Told:
 
 
 Command = Callable[..., Told]
+
+
+def in_process(capfd: pytest.CaptureFixture[str]) -> Command:
+    """Give the `fulcrum` command, called in this process."""
+    from deployments.cli import main
+
+    def call(*arguments: object) -> Told:
+        capfd.readouterr()
+        code = 0
+        try:
+            main([str(argument) for argument in arguments])
+        except SystemExit as end:
+            code = int(end.code or 0)
+        said = capfd.readouterr()
+        return Told(code, said.out, said.err)
+
+    return call

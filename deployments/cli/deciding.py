@@ -37,7 +37,7 @@ def reviews(process: str | None = None, *, json: Annotated[bool, Parameter(negat
         return
     table(f"Open reviews: {len(found)}", ("review", "case", "why"), [_line(dossier) for dossier in dossiers])
     if found:
-        out.print("\nSee the case: fulcrum case ID    Decide: fulcrum decide ID approve --reviewer NAME")
+        out.print("\nSee the case: fulcrum case ID\nDecide it: fulcrum decide ID approve --reviewer NAME")
 
 
 def decide(

@@ -11,14 +11,19 @@ from cyclopts import Parameter
 from deployments.cli.display import out, print_json, say, table
 from deployments.cli.opening import open_ledger
 from flows.registry import process as find
-from fulcrum.errors import NotRegistered, ReviewerUnknown, UsageError
+from fulcrum.errors import DecisionRefused, NotRegistered, ReviewerUnknown, UsageError
 from fulcrum.reviewers import Reviewer, Role
 
 if TYPE_CHECKING:
+    from segno import QRCode
+
     from fulcrum.ledger import Ledger
     from fulcrum.sealing import Seal
 
 NAME_AT_MOST = 200
+
+WIDTH = 80
+"""Of a terminal, in which a QR code has to fit."""
 
 
 def add(
@@ -71,7 +76,7 @@ def listed(*, json: Annotated[bool, Parameter(negative="")] = False) -> None:
     ]
     table(f"Reviewers: {len(people)}", ("name", "role", "queues", "code", "open"), rows, right=("open",))
     if not people:
-        out.print("\nNobody may decide yet: fulcrum reviewers add NAME --queue QUEUE")
+        out.print("\nNobody may decide yet: fulcrum reviewers add NAME")
 
 
 def remove(name: str) -> None:
@@ -82,7 +87,8 @@ def remove(name: str) -> None:
     """
     with open_ledger() as ledger:
         ledger.reviewers.leave(name)
-    out.print(f"{name} decides no more.", markup=False)
+        person = ledger.reviewers.find(name)
+    out.print(f"{person.name if person else name} decides no more.", markup=False)
 
 
 def enroll(name: str) -> None:
@@ -93,9 +99,7 @@ def enroll(name: str) -> None:
     Args:
         name: Their name.
     """
-    import segno  # noqa: PLC0415 - only here
-
-    from fulcrum.reviewers import new_secret, provisioning  # noqa: PLC0415
+    from fulcrum.reviewers import new_secret  # noqa: PLC0415 - only here
 
     with open_ledger() as ledger:
         person = ledger.reviewers.find(name)
@@ -103,9 +107,10 @@ def enroll(name: str) -> None:
             raise ReviewerUnknown(name=name)
         secret = new_secret()
         ledger.reviewers.enroll(person.name, seal().seal(secret))
-    segno.make(provisioning(secret, person.name), micro=False).terminal(out=sys.stdout, compact=True)
+    _code_of(secret, person.name).terminal(out=sys.stdout, compact=True)
     grouped = " ".join(secret[place : place + 4] for place in range(0, len(secret), 4))
-    out.print(f"Scan it with an authenticator app, or type this secret there: {grouped}", markup=False, soft_wrap=True)
+    out.print(f"Scan it with an authenticator app, or type this secret there:\n  {grouped}", markup=False)
+    out.print(f"It is shown this once; an earlier one of {person.name} is void.", markup=False)
 
 
 def key() -> None:
@@ -134,6 +139,9 @@ def report(
         found = quality(ledger.reading.decisions(definition.name))
     if json:
         print_json([one.as_json() for one in found])
+        return
+    if not found:
+        out.print(f"Nobody has decided a case of {definition.name} yet.")
         return
     columns = ("decided", "median time", "never edited", "agreed")
     table(f"{definition.title}: how it is reviewed", ("name", *columns), [one.row() for one in found], right=columns)
@@ -168,4 +176,18 @@ def _owner(ledger: Ledger, process: str, name: str, code: str | None) -> None:
     if person.role is not Role.OWNER:
         raise UsageError(problem=f"{person.name} is registered as a {person.role}; this is for the process's owner")
     if person.enrolled:
-        proved(ledger, "report", person, code, seal)
+        try:
+            proved(ledger, process, person, code, seal)
+        except DecisionRefused as refusal:
+            raise UsageError(problem=f"the report is not shown: {refusal.facts['problem']}") from None
+
+
+def _code_of(secret: str, name: str) -> QRCode:
+    """Draw the QR code of a secret; of a name that is too long for a terminal's width only the beginning is in it."""
+    import segno  # noqa: PLC0415 - only here
+
+    from fulcrum.reviewers import provisioning  # noqa: PLC0415
+
+    drawn = segno.make(provisioning(secret, name), micro=False)
+    wide = drawn.symbol_size()[0] > WIDTH
+    return _code_of(secret, name[: len(name) * 3 // 4]) if wide else drawn

@@ -25,7 +25,7 @@ from fulcrum.delivery import deliver_due
 from fulcrum.errors import AlreadyDecided, BundleRefused, DecisionRefused, ReviewerLocked
 from fulcrum.ledger import Bundle, Ledger
 from fulcrum.process import Process
-from fulcrum.reviewers import Reviewer
+from fulcrum.reviewers import Reviewer, same_person
 from tasks.alarms import say_locked
 from tasks.artifacts import show
 from tasks.review import publish, take_down_settled
@@ -79,6 +79,10 @@ def _confirmed(ledger: Ledger, process: Process, said: Said, person: Reviewer, b
     """Decide what a bundle lists, each case on its own; what is settled or changed since is left as it is."""
     if (bundle.process, bundle.verdict) != (process.name, said.verdict):
         raise BundleRefused(bundle=bundle.id, problem=f"it is to {bundle.verdict} cases of {bundle.process}")
+    if not same_person(bundle.reviewer, said.reviewer):
+        raise BundleRefused(bundle=bundle.id, problem=f"{bundle.reviewer} has listed it and has to confirm it")
+    if said.verdict is Verdict.REJECT and not (said.note or "").strip():
+        raise BundleRefused(bundle=bundle.id, problem="a rejection needs its reason in the note")
     step = _proved(ledger, process, said, person, bundle)
     came = Counter(_decided(ledger, process, review_id, said, step) for review_id in bundle.review_ids)
     ledger.queue.close_bundle(bundle.id)

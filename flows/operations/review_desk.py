@@ -38,8 +38,9 @@ def review_desk(process: str | None = None) -> State[Any]:
 def _look_after(ledger: Ledger, process: Process, client: SyncPrefectClient) -> tuple[str, Counter[Urgency]]:
     put_back(ledger, process, client=client)
     publish(ledger, process, client=client)
-    assign_open(ledger, process, client)
     moved = press_due(ledger, process, client)
+    # After that, so that what has moved to another queue is somebody's there at once.
+    assign_open(ledger, process, client)
     if moved[Urgency.ENDED]:
         deliver_due(ledger, process, load_targets(process), run_id=None)
     take_down_settled(ledger, process, client=client)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, func, select, update
 
 from fulcrum.errors import ReviewerKnown, ReviewerUnknown
 from fulcrum.ledger.review_rows import OPEN
@@ -45,21 +45,29 @@ class Reviewers:
         """Register somebody, or with `replace` change what is said of them. Raises ReviewerKnown."""
         values = {"name": reviewer.name, "role": reviewer.role.value, "queues": list(reviewer.queues), "active": True}
         made = {"key": key_of(reviewer.name), "registered_by": by, "registered_at": self._store.now(), "wrong_codes": 0}
+        # Somebody else may register them at the same moment.
+        new = self._store.insert(ReviewerRow).on_conflict_do_nothing().returning(ReviewerRow.key)
         with self._store.write() as tx:
-            if _row(tx, reviewer.name) is None:
-                tx.execute(insert(ReviewerRow), [values | made])
-            elif replace:
-                tx.execute(update(ReviewerRow).where(ReviewerRow.key == made["key"]).values(values))
-            else:
+            if tx.execute(new, [values | made]).first() is not None:
+                return
+            if not replace:
                 raise ReviewerKnown(name=reviewer.name)
+            tx.execute(update(ReviewerRow).where(ReviewerRow.key == made["key"]).values(values))
 
     def leave(self, name: str) -> None:
-        """Let somebody decide no more; what they decided stays, their secret goes. Raises ReviewerUnknown."""
-        self._set(name, active=False, secret=None)
+        """Let somebody decide no more; what they decided stays, their secret goes. Raises ReviewerUnknown.
+
+        Nobody in particular is asked any more about what they have not decided.
+        """
+        with self._store.write() as tx:
+            row = _set(tx, name, active=False, secret=None)
+            theirs = (ReviewRow.state == OPEN, ReviewRow.assignee == row["name"])
+            tx.execute(update(ReviewRow).where(*theirs).values(assignee=None))
 
     def enroll(self, name: str, sealed: str) -> None:
         """Keep somebody's sealed secret; an earlier one is void, and so is a lock. Raises ReviewerUnknown."""
-        self._set(name, secret=sealed, wrong_codes=0, locked_until=None)
+        with self._store.write() as tx:
+            _set(tx, name, secret=sealed, wrong_codes=0, locked_until=None)
 
     def check(self, name: str, step_of: Callable[[str], int | None]) -> Checked:
         """Let a code be compared with somebody's sealed secret, and count it where it is wrong.
@@ -87,12 +95,13 @@ class Reviewers:
         with self._store.read() as tx:
             return {str(name): count for name, count in tx.execute(query.group_by(ReviewRow.assignee))}
 
-    def _set(self, name: str, **values: object) -> None:
-        with self._store.write() as tx:
-            row = _row(tx, name)
-            if row is None:
-                raise ReviewerUnknown(name=name)
-            tx.execute(update(ReviewerRow).where(ReviewerRow.key == row["key"]).values(values))
+
+def _set(tx: Connection, name: str, **values: object) -> RowMapping:
+    row = _row(tx, name)
+    if row is None:
+        raise ReviewerUnknown(name=name)
+    tx.execute(update(ReviewerRow).where(ReviewerRow.key == row["key"]).values(values))
+    return row
 
 
 def _row(tx: Connection, name: str, *, lock: bool = False) -> RowMapping | None:

@@ -200,10 +200,11 @@ class Reviews:
                 )
                 for _, case_id in rows
             ]
-            if changes:
-                apply(tx, changes, now=now)
+            # Reviews before cases, as a decision locks them: two that lock in turns could wait for each other.
             for chunk in chunked(review_id for review_id, _ in rows):
                 tx.execute(update(ReviewRow).where(ReviewRow.id.in_(chunk)).values(state="withdrawn"))
+            if changes:
+                apply(tx, changes, now=now)
         return len(rows)
 
     def standing_effects(self, case_id: str) -> list[Delivery]:

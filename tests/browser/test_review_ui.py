@@ -150,7 +150,7 @@ def test_a_wrong_code_is_asked_for_again_and_two_people_approve(
     review = published(desk, **LARGE)
     ui.open_run(review.flow_run_id)
     ui.open_form()
-    ui.sign("approve", "Ada Okafor", Code=ada.wrong, Note="as ordered")
+    ui.sign("approve", "Ada Okafor", Code=ada.wrong_code, Note="as ordered")
     ui.submit()
     asked_again(desk, review, 2)
     ui.open_run(review.flow_run_id)

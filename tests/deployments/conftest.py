@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.terminal import Command, Told
+from tests.terminal import Command, in_process
 
 STANDIN = '''
 import time
@@ -76,21 +76,8 @@ def standin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.fixture
 def fulcrum(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
     """Give the command, called in this process, in a home that nothing has seen yet."""
-    from deployments.cli import main
-
     monkeypatch.setenv("FULCRUM_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("COLUMNS", "80")
     for name in ("FULCRUM_LEDGER_URL", "PREFECT_API_URL"):
         monkeypatch.delenv(name, raising=False)
-
-    def call(*arguments: object) -> Told:
-        capfd.readouterr()
-        code = 0
-        try:
-            main([str(argument) for argument in arguments])
-        except SystemExit as end:
-            code = int(end.code or 0)
-        said = capfd.readouterr()
-        return Told(code, said.out, said.err)
-
-    return call
+    return in_process(capfd)

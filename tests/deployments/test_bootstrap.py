@@ -234,12 +234,80 @@ def test_a_changed_declaration_is_applied(
     assert (changed.id, changed.parameters, changed.paused) == (deployment.id, {"note": "changed"}, True)
 
 
+CANCEL = "concurrency_limit: {limit: 1, collision_strategy: CANCEL_NEW}"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("{interval: 300, timezone: UTC}", "{interval: 600, timezone: UTC}"),
+        ("{interval: 300}", "{interval: 300, active: false}"),
+        ("{interval: 86400, timezone: Europe/Berlin}", "{interval: 86400, timezone: Europe/Paris}"),
+        (
+            "{interval: 300, anchor_date: '2026-01-01T00:00:00Z'}",
+            "{interval: 300, anchor_date: '2026-01-01T00:02:00Z'}",
+        ),
+        ("{rrule: 'FREQ=HOURLY;INTERVAL=2'}", "{rrule: 'FREQ=HOURLY;INTERVAL=3'}"),
+    ],
+)
+def test_any_schedule_is_applied_once(url: str, settings: Settings, standin: Path, before: str, after: str) -> None:
+    """An interval without an anchor, a limit with a strategy: the second time there is nothing to change."""
+
+    def declare(schedule: str) -> None:
+        content = yaml.safe_load(standin.read_text(encoding="utf-8"))
+        content["deployments"][0] |= yaml.safe_load(f"schedules: [{schedule}]\n{CANCEL}")
+        standin.write_text(yaml.safe_dump(content), encoding="utf-8")
+
+    for schedule in (before, after):
+        declare(schedule)
+        (change,) = [change for change in bootstrap(url, settings, file=standin) if change.kind == "deployment"]
+        assert change.done in {"created", "updated"}
+        assert bootstrap(url, settings, file=standin) == []
+
+
+def test_an_interval_goes_on_from_where_it_began(
+    url: str, settings: Settings, client: SyncPrefectClient, standin: Path
+) -> None:
+    """Another change to its deployment does not shift its hours."""
+
+    def anchor() -> Any:
+        (schedule,) = client.read_deployment_by_name("stand-in/daily").schedules
+        return schedule.schedule.anchor_date
+
+    content = yaml.safe_load(standin.read_text(encoding="utf-8"))
+    content["deployments"][0] |= {"schedules": [{"interval": 3600}]}
+    standin.write_text(yaml.safe_dump(content), encoding="utf-8")
+    bootstrap(url, settings, file=standin)
+    before = anchor()
+    standin.write_text(standin.read_text().replace("note: done", "note: changed"), encoding="utf-8")
+    assert bootstrap(url, settings, file=standin) == [Change("deployment", "stand-in/daily", "updated")]
+    assert anchor() == before
+
+
 def _deployments(client: SyncPrefectClient) -> dict[str, Any]:
     """Read what the declared deployments are, apart from what the server makes of each anew."""
-    its_own = {"id", "created", "updated", "created_by", "updated_by", "flow_id", "version_id", "status", "last_polled"}
-    names = ("invoice-intake/invoice-intake", "review-case/review-case")
+    each_anew: dict[str, Any] = {"id": True, "created": True, "updated": True}
+    its_own = each_anew | dict.fromkeys(
+        ("created_by", "updated_by", "flow_id", "version_id", "status", "last_polled", "concurrency_limit_id"), True
+    )
+    its_own["schedules"] = {"__all__": each_anew | {"deployment_id": True, "schedule": {"anchor_date"}}}
+    its_own["global_concurrency_limit"] = each_anew | {"name": True}
+    names = (
+        "invoice-intake/invoice-intake", "review-case/review-case", "review-desk/review-desk",
+        "decide-many/decide-many",
+    )  # fmt: skip
     read = {name: client.read_deployment_by_name(name) for name in names}
     return {name: one.model_dump(mode="json", exclude=its_own) for name, one in read.items()}
+
+
+def test_the_projects_own_file_is_applied_once(url: str, settings: Settings, client: SyncPrefectClient) -> None:
+    """Everything that prefect.yaml declares: the second time there is nothing to change."""
+    bootstrap(url, settings)
+    assert bootstrap(url, settings) == []
+    desk = client.read_deployment_by_name("review-desk/review-desk")
+    assert [schedule.schedule.interval.total_seconds() for schedule in desk.schedules] == [300]
+    assert desk.global_concurrency_limit is not None
+    assert desk.global_concurrency_limit.limit == 1
 
 
 def test_prefect_deploy_makes_the_same_deployments(url: str, settings: Settings, client: SyncPrefectClient) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from flows.invoice_intake.process import FOLDER
 from tests.intake_office import PROCESS, Office, documents, invoice, names, number_of, write_jsonl
-from tests.terminal import Command, Told
+from tests.terminal import Command, Told, in_process
 
 REPORT = [
     "run_id", "process", "taken_in", "carried_over", "duplicates", "quarantined", "proposed", "cleared", "in_review",
@@ -45,20 +45,12 @@ def office(prefect_server: Any, tmp_path_factory: pytest.TempPathFactory) -> Off
 @pytest.fixture
 def fulcrum(office: Office, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
     """Give the command, called in this process and on the office."""
-    from deployments.cli import main
-
     monkeypatch.setenv("COLUMNS", "80")
+    command = in_process(capfd)
 
     def call(*arguments: object) -> Told:
-        capfd.readouterr()
-        code = 0
         with office.at_work():
-            try:
-                main([str(argument) for argument in arguments])
-            except SystemExit as end:
-                code = int(end.code or 0)
-        said = capfd.readouterr()
-        return Told(code, said.out, said.err)
+            return command(*arguments)
 
     return call
 

@@ -96,6 +96,7 @@ def test_a_confirmed_bundle_is_decided_case_by_case(
         ({"bundle": "zzzzzzzz"}, "no bundle zzzzzzzz"),
         ({"verdict": "reject", "note": "no"}, "it is to approve cases of invoice-intake"),
         ({"reviewer": "Zoe"}, "Zoe is not registered as a reviewer"),
+        ({"reviewer": "Bo"}, "Ada Okafor has listed it and has to confirm it"),
     ],
 )
 def test_what_is_not_confirmed_properly_decides_nothing(
@@ -104,10 +105,20 @@ def test_what_is_not_confirmed_properly_decides_nothing(
     """The run fails and says why."""
     number = dry(routine)
     said = {"bundle": number, "code": ada.code} | said
-    state = run(**said | ({"code": ada.wrong} if said["code"] == "wrong" else {}))
+    state = run(**said | ({"code": ada.wrong_code} if said["code"] == "wrong" else {}))
     assert state.is_failed()
     assert error in state.message
     assert {status(desk, review) for review in routine} == {Status.IN_REVIEW}
+
+
+def test_many_are_rejected_with_a_reason(desk: ReviewDesk, routine: list[Review], ada: Authenticator) -> None:
+    """Without one nothing is decided and no code is spent; with one each case is closed."""
+    number = dry(routine, verdict="reject")
+    refused = run(verdict="reject", bundle=number, code=ada.code)
+    assert (refused.is_failed(), "needs its reason in the note" in refused.message) == (True, True)
+    assert {status(desk, review) for review in routine} == {Status.IN_REVIEW}
+    assert run(verdict="reject", bundle=number, code=ada.code, note="not ours").is_completed()
+    assert {status(desk, review) for review in routine} == {Status.CLOSED}
 
 
 def test_a_filter_that_means_nothing_says_so(desk: ReviewDesk) -> None:

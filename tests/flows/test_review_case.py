@@ -309,7 +309,7 @@ def test_the_fifth_wrong_code_locks_the_name_and_is_an_event(show: Any, monkeypa
     register(shown.desk.ledger, "Guessed At")
     app = Authenticator(shown.desk.ledger, "Guessed At", Seal(key))
     for attempt in range(1, 6):
-        said = shown.form() | {"verdict": "approve", "reviewer": "Guessed At", "code": app.wrong}
+        said = shown.form() | {"verdict": "approve", "reviewer": "Guessed At", "code": app.wrong_code}
         assert shown.answer(**said) == "Suspended"
         words = "is locked until" if attempt == 5 else "wrong or too old"
         assert words in shown.input("description")

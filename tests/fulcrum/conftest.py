@@ -184,6 +184,16 @@ def office(migrated: Path, tmp_path: Path) -> Iterator[Office]:
 
 
 @pytest.fixture
+def any_office(ledger_url: str) -> Iterator[Office]:
+    """Open an office over an empty ledger of its own, once on SQLite and once on PostgreSQL."""
+    migrate(ledger_url)
+    clock = Clock()
+    with Ledger.open(ledger_url, clock=clock) as ledger:
+        register(ledger)
+        yield Office(ledger, clock, ledger_url)
+
+
+@pytest.fixture
 def an_invoice() -> Callable[..., Json]:
     """Give the function that makes an invoice's values."""
     return invoice

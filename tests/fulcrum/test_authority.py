@@ -9,6 +9,7 @@ import pytest
 
 from fulcrum.cases import Status, Verdict
 from fulcrum.deciding import Said, decide, end, hand_on
+from fulcrum.due import Urgency
 from fulcrum.errors import AlreadyDecided, DecisionRefused, ReviewerLocked
 from fulcrum.reviewers import LOCKED, MOST_WRONG, Reviewer, Role
 from fulcrum.sealing import Seal, new_key
@@ -61,6 +62,25 @@ def test_another_queue_is_somebody_elses(office: Office) -> None:
     review = office.in_review()
     with pytest.raises(DecisionRefused, match=f"not registered for the queue {review.queue}"):
         say(office, review, "Ada")
+
+
+def test_what_the_clock_has_moved_its_own_people_may_still_decide(office: Office) -> None:
+    """Their form may be open. What a person has escalated stays with the owner, however long it waits."""
+    policy, lead = office.process.review, office.process.owner.queue
+    office.ledger.reviewers.add(Reviewer(name="Ada", role=Role.REVIEWER, queues=(policy.queue,)), by="x", replace=True)
+    moved = office.in_review()
+    office.name = "other"
+    escalated = office.in_review()
+    office.ledger.queue.press(moved.id, Urgency.OVERDUE, queue=lead)
+    with pytest.raises(DecisionRefused, match=f"not registered for the queue {lead}"):
+        say(office, moved, "Ada")
+    office.ledger.queue.press(moved.id, Urgency.ESCALATED, queue=lead)
+    assert say(office, moved, "Ada").reviewer == "Ada"
+    say(office, escalated, "Bo", verdict=Verdict.ESCALATE)
+    following = office.ledger.reviews.find(escalated.case_id)
+    office.ledger.queue.press(following.id, Urgency.ESCALATED, queue=lead)
+    with pytest.raises(DecisionRefused, match=f"not registered for the queue {lead}"):
+        say(office, following, "Ada")
 
 
 def test_a_decision_bears_the_registered_name(office: Office) -> None:
@@ -130,9 +150,20 @@ def test_a_code_proves_who_decides(office: Office, large: Review, seal: Seal) ->
     with pytest.raises(DecisionRefused, match="needs the six-digit code"):
         say(office, large, "Ada", seal)
     with pytest.raises(DecisionRefused, match="wrong or too old"):
-        say(office, large, "Ada", seal, code=app.wrong)
+        say(office, large, "Ada", seal, code=app.wrong_code)
     assert say(office, large, "Ada", seal, code=app.code).code_step is not None
     assert office.history(large.case_id).decisions[0]["verified"] is True
+
+
+@pytest.mark.parametrize("typed", ["１２３４５６", "12345é", "letters", "1234567", "-1"])  # noqa: RUF001 - typed on purpose
+def test_what_is_no_code_counts_as_a_wrong_one(office: Office, large: Review, seal: Seal, typed: str) -> None:
+    """Whatever signs it has, and however often it is typed."""
+    Authenticator(office.ledger, "Ada", seal)
+    for _ in range(MOST_WRONG - 1):
+        with pytest.raises(DecisionRefused, match="wrong or too old"):
+            say(office, large, "Ada", seal, code=typed)
+    with pytest.raises(ReviewerLocked):
+        say(office, large, "Ada", seal, code=typed)
 
 
 def test_whoever_has_no_authenticator_is_told_how_to_get_one(office: Office, large: Review, seal: Seal) -> None:
@@ -172,7 +203,7 @@ def test_five_wrong_codes_lock_a_reviewer(office: Office, large: Review, seal: S
     app = Authenticator(office.ledger, "Ada", seal)
 
     def guess() -> None:
-        say(office, large, "Ada", seal, code=app.wrong)
+        say(office, large, "Ada", seal, code=app.wrong_code)
 
     for _ in range(MOST_WRONG - 1):
         with pytest.raises(DecisionRefused, match="wrong or too old"):
@@ -200,7 +231,18 @@ def test_a_case_is_handed_on(office: Office) -> None:
         hand_on(office.ledger, office.process, review.id, said)
 
 
-@pytest.mark.parametrize(("colleague", "why"), [("", "name the colleague"), ("Zoe", "Zoe is not registered")])
+def test_handing_on_decides_nothing(office: Office) -> None:
+    """Sent as a decision it is refused, and the review is as it was."""
+    review = office.in_review()
+    before = office.history(review.case_id)
+    with pytest.raises(DecisionRefused, match="handed on"):
+        say(office, review, "Ada", verdict=Verdict.HAND_ON, colleague="Bo")
+    assert office.history(review.case_id) == before
+
+
+@pytest.mark.parametrize(
+    ("colleague", "why"), [("", "name the colleague"), ("Zoe", "Zoe is not registered for the queue")]
+)
 def test_a_case_is_handed_on_to_somebody_who_may_decide_it(office: Office, colleague: str, why: str) -> None:
     """Or it stays where it is."""
     review = office.in_review()

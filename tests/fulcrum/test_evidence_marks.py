@@ -38,6 +38,8 @@ def dossier(found: dict[str, str], kind: ReviewKind = ReviewKind.DECIDE, code: R
         ({"total": "121.00", "currency": "EUR"}, 2, "▶ total 62%, currency: Total EUR  121.00"),
         ({"net": "Net 100.00\nTotal EUR 121.00"}, 1, "▶ net: Net   100.00"),
         ({"supplier_name": "Acme Ltd"}, 0, "▶ supplier name: Acme Ltd"),
+        ({"net": "100.00\nTotal EUR"}, 1, "▶ net: Net   100.00"),
+        ({"total": "Total\u00ad EUR 121.00"}, 2, "▶ total 62%: Total EUR  121.00"),
     ],
 )
 def test_a_line_is_marked_with_its_fields(found: dict[str, str], line: int, shown: str) -> None:
@@ -49,10 +51,10 @@ def test_a_line_is_marked_with_its_fields(found: dict[str, str], line: int, show
     ]
 
 
-@pytest.mark.parametrize("found", [{}, {"total": "999.00"}, {"total": ""}])
+@pytest.mark.parametrize("found", [{}, {"total": "999.00"}, {"total": ""}, {"total": "Acme Ltd and more"}])
 def test_what_is_found_nowhere_marks_nothing(found: dict[str, str]) -> None:
     """A quote that the text does not have is no place."""
-    assert marked(TEXT, dossier({name: quote for name, quote in found.items() if quote})) == TEXT
+    assert marked(TEXT, dossier(found)) == TEXT
 
 
 def test_an_audit_is_not_marked() -> None:
