@@ -82,8 +82,8 @@ def main() -> None:
     with own_home(), office() as found:
         queue(found, chosen.open)
         print(f"{chosen.open} reviews queued at {found.queued_per_s:.1f}/s", file=sys.stderr)
-        desk = answered(found, "review-desk", chosen.decisions, chosen.pause)
-        stock = answered(found, "process", chosen.stock, chosen.pause) if chosen.stock else None
+        desk = answered(found, "ReviewWorker", chosen.decisions, chosen.pause)
+        stock = answered(found, "Worker", chosen.stock, chosen.pause) if chosen.stock else None
     print(
         json.dumps(
             {
@@ -156,11 +156,11 @@ def queue(found: Office, count: int) -> None:
 
 
 def answered(found: Office, kind: str, count: int, pause: float) -> Answered:
-    """Answer some reviews while a worker of a type runs."""
-    from deployments.stack import Worker
+    """Answer some reviews while a worker of a kind runs."""
+    from deployments import stack
     from fulcrum.settings import settings
 
-    worker = Worker(settings(), found.url, pool="reviews", limit=4, kind=kind)
+    worker = getattr(stack, kind)(settings(), found.url, pool="reviews", limit=4)
     worker.start()
     try:
         _decide(found, found.waiting.pop())  # until it has started

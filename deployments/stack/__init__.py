@@ -10,6 +10,6 @@ from deployments.stack.local import LocalStack, local_stack
 from deployments.stack.record import Record
 from deployments.stack.server import Server
 from deployments.stack.up import up
-from deployments.stack.worker import Worker
+from deployments.stack.worker import ReviewWorker, Worker
 
-__all__ = ["Desk", "LocalStack", "Record", "Server", "Worker", "api", "local_stack", "running", "up"]
+__all__ = ["Desk", "LocalStack", "Record", "ReviewWorker", "Server", "Worker", "api", "local_stack", "running", "up"]

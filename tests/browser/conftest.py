@@ -65,10 +65,10 @@ def seal(prefect_server: Any) -> Any:
 @pytest.fixture(scope="module")
 def reviews_worker(chromium: Any, prefect_server: Any) -> Iterator[None]:
     """Run the review desk's worker of the pool `reviews` while the browser's tests run."""
-    from deployments.stack import Worker
+    from deployments.stack import ReviewWorker
     from fulcrum.settings import settings
 
-    worker = Worker(settings(), prefect_server.url, pool="reviews", limit=2, kind="review-desk")
+    worker = ReviewWorker(settings(), prefect_server.url, pool="reviews", limit=2)
     worker.start()
     yield
     worker.stop()

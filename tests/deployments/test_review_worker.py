@@ -12,7 +12,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from deployments.stack import Worker
+from deployments.stack import ReviewWorker, Worker
 from deployments.stack.processes import descendants
 from flows.invoice_intake.process import INVOICE_INTAKE
 from fulcrum.cases import Json, Review, Status
@@ -39,11 +39,11 @@ def client(prefect_server: Any) -> Iterator[Any]:
 
 @pytest.fixture
 def worker(prefect_server: Any) -> Iterator[Callable[..., Worker]]:
-    """Give a function that starts a worker of a type on the pool `reviews`."""
+    """Give a function that starts a worker on the pool `reviews`, the review desk's unless said."""
     started: list[Worker] = []
 
-    def start(kind: str) -> Worker:
-        started.append(Worker(settings(), prefect_server.url, pool="reviews", limit=4, kind=kind))
+    def start(kind: type[Worker] = ReviewWorker) -> Worker:
+        started.append(kind(settings(), prefect_server.url, pool="reviews", limit=4))
         started[-1].start()
         return started[-1]
 
@@ -90,7 +90,7 @@ def delivered(desk: ReviewDesk, review: Review) -> bool:
 
 def test_answers_are_taken_inside_the_worker(desk: ReviewDesk, client: Any, worker: Callable[..., Worker]) -> None:
     """No process is started for one; an answer that cannot be taken is asked again, and fails nobody else's."""
-    running = worker("review-desk")
+    running = worker()
     wrong, *right = shown(desk, client, 4)
     answer(client, wrong, reviewer="Nobody Known")
     for review in right:
@@ -105,7 +105,7 @@ def test_answers_are_taken_inside_the_worker(desk: ReviewDesk, client: Any, work
 
 def test_a_run_that_fails_fails_alone(desk: ReviewDesk, client: Any, worker: Callable[..., Worker]) -> None:
     """The worker lives, and the next answer is taken by the same process."""
-    running = worker("review-desk")
+    running = worker()
     deployment = client.read_deployment_by_name("review-case/review-case").id
     lost = client.create_flow_run_from_deployment(deployment, parameters={"review_id": "no-such-review"})
     until(lambda: client.read_flow_run(lost.id).state.name in {"AwaitingRetry", "Failed"})
@@ -121,7 +121,7 @@ def test_a_worker_that_is_worn_starts_itself_anew(
 ) -> None:
     """After so many runs, with the same process id; what is answered meanwhile is taken by the new one."""
     monkeypatch.setenv("FULCRUM_REVIEWS_PER_WORKER", "2")
-    running = worker("review-desk")
+    running = worker()
     reviews = shown(desk, client, 5)
     for review in reviews:
         answer(client, review)
@@ -135,7 +135,7 @@ def test_a_stock_process_worker_takes_the_same_runs(
     desk: ReviewDesk, client: Any, worker: Callable[..., Worker]
 ) -> None:
     """It takes longer, and decides the same."""
-    worker("process")
+    worker(Worker)
     (review,) = shown(desk, client)
     answer(client, review)
     until(lambda: delivered(desk, review))
@@ -150,7 +150,7 @@ def test_answers_given_at_once_are_all_taken_by_the_server(
     desk: ReviewDesk, client: Any, prefect_server: Any, worker: Callable[..., Worker]
 ) -> None:
     """The local server's writes wait for their turn: nobody's Submit is answered with 503."""
-    worker("review-desk")
+    worker()
     reviews = shown(desk, client, 24)
     forms = {review.flow_run_id: form(client, review) for review in reviews}
 
