@@ -34,8 +34,9 @@ demo: setup  ## Run the sample processes over their samples, on a worker, and sh
 up: setup  ## Keep server and workers running, with the review queue at http://127.0.0.1:4200
 	@$(BIN)/fulcrum up
 
+# Two at a time, a file's tests together: each of the two has a Prefect server of its own.
 test: setup  ## Run every test
-	@$(BIN)/pytest
+	@$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 check: setup  ## Lint, formatting, types, direction of imports
 	$(BIN)/ruff check .

@@ -131,7 +131,10 @@ def migrated_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.T
     new = tmp_path_factory.mktemp("migrated") / "prefect.db"
     with closing(sqlite3.connect(home / "prefect" / "prefect.db")) as database:
         database.execute("VACUUM INTO ?", [str(new)])
-    shutil.move(new, kept)
+    # Another process of the same test run may make it at the same moment: it is there wholly, or not at all.
+    moved = kept.with_suffix(f".{uuid4().hex[:8]}")
+    shutil.move(new, moved)
+    moved.replace(kept)
     return kept
 
 
