@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 
 from fulcrum.answering import refuse
 from fulcrum.cases import Decision, Json, ReasonCode, Verdict
@@ -61,8 +60,12 @@ def unbarred(process: Process, dossier: Dossier, decision: Decision) -> None:
 def needed(process: Process, dossier: Dossier, values: Json | None) -> int:
     """Say how many people must approve: as many as the values decided, or those proposed, ask for."""
     rule = process.review.approvals
-    told = [found for found in (values, dossier.proposal.values if dossier.proposal else None) if found]
-    return max([2 if dossier.approved is not None else 1, *map(rule, told)])
+    return max([2 if dossier.approved is not None else 1, *map(rule, _weighed(dossier, values))])
+
+
+def _weighed(dossier: Dossier, values: Json | None) -> list[Json]:
+    """Give the values that say what is at stake: those decided and those proposed, where there are any."""
+    return [told for told in (values, dossier.proposal.values if dossier.proposal else None) if told]
 
 
 def entrants(process: Process, dossier: Dossier) -> Sequence[str]:
@@ -76,8 +79,7 @@ def asks_code(process: Process, dossier: Dossier, decision: Decision) -> bool:
     rule = process.review.verified
     if rule is None or decision.verdict not in FINAL:
         return False
-    told = [found for found in (decision.values, dossier.proposal.values if dossier.proposal else None) if found]
-    return needed(process, dossier, decision.values) > 1 or any(map(rule, told))
+    return needed(process, dossier, decision.values) > 1 or any(map(rule, _weighed(dossier, decision.values)))
 
 
 def proved(
@@ -97,14 +99,10 @@ def proved(
     if came.step is not None:
         return came.step
     if came.locked_until is not None:
-        problem = f"{reviewer.name} is locked until {_clock(came.locked_until)} UTC, because too many codes were wrong"
+        problem = f"{reviewer.name} is locked until {came.locked_until:%H:%M} UTC, because too many codes were wrong"
         raise ReviewerLocked(review_id=review_id, problem=problem, reviewer=reviewer.name, new=came.just_locked)
     return refuse(review_id, "the code is wrong or too old; wait for the next one and type it again")
 
 
 def _among(names: Sequence[str], name: str) -> bool:
     return any(same_person(one, name) for one in names)
-
-
-def _clock(moment: datetime) -> str:
-    return f"{moment:%H:%M}"
