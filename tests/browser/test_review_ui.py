@@ -15,6 +15,7 @@ import pytest
 from flows.invoice_intake.process import INVOICE_INTAKE
 from fulcrum.cases import Review, Status
 from tests.browser.interfaces import FirstUi, SecondUi
+from tests.loopback import wait_for
 from tests.people import Authenticator
 from tests.review_desk import ReviewDesk, proposed
 
@@ -58,12 +59,7 @@ def label(desk: ReviewDesk, review: Review) -> str:
 
 def until(done: Callable[[], Any]) -> Any:
     """Wait until something is so, and give it."""
-    end = time.monotonic() + SETTLED_S
-    while time.monotonic() < end:
-        if found := done():
-            return found
-        time.sleep(0.05)
-    return pytest.fail(f"it is not so after {SETTLED_S} s")
+    return wait_for(done, SETTLED_S)
 
 
 def settled(desk: ReviewDesk, review: Review, status: Status) -> Any:

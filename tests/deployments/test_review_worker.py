@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -17,6 +16,7 @@ from deployments.stack.processes import descendants
 from flows.invoice_intake.process import INVOICE_INTAKE
 from fulcrum.cases import Json, Review, Status
 from fulcrum.settings import settings
+from tests.loopback import wait_for
 from tests.review_desk import ReviewDesk, proposed
 
 PATIENCE = 90
@@ -76,12 +76,7 @@ def answer(client: Any, review: Review, **said: Any) -> None:
 
 
 def until(done: Callable[[], Any]) -> Any:
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        if found := done():
-            return found
-        time.sleep(0.1)
-    return pytest.fail(f"it is not so after {PATIENCE} s")
+    return wait_for(done, PATIENCE)
 
 
 def delivered(desk: ReviewDesk, review: Review) -> bool:
