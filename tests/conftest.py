@@ -162,18 +162,4 @@ def prefect_server(
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("FULCRUM_HOME", str(home))
         with api(Settings(port=0)) as url:
-            from prefect.events import emit_event
-
-            emit_event("fulcrum.tests.began", resource={"prefect.resource.id": "fulcrum.tests"})
             yield RunningServer(url=url, home=home)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_server_first(request: pytest.FixtureRequest) -> None:
-    """Start the session's server before any other, where tests run in several processes.
-
-    Prefect connects once a process to the server that takes its events, at the first of them. Were that the server of a
-    single test, which is gone later, every event after it would wait behind those that nobody takes.
-    """
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        request.getfixturevalue("prefect_server")

@@ -32,7 +32,7 @@ def api(settings: Settings | None = None, *, say: Callable[[str], None] = lambda
     imports prefect, which sets up its logging when it is imported. `say` gets a line where there is a wait.
     """
     chosen = settings or read_settings()
-    _hand_over()
+    hand_over()
     with ExitStack() as stack:
         configured = os.environ.get("PREFECT_API_URL")
         if configured:
@@ -46,7 +46,7 @@ def api(settings: Settings | None = None, *, say: Callable[[str], None] = lambda
                 if record is None:
                     record = _start(chosen, home, stack, user, say)
             stack.enter_context(applied({**stack_variables(chosen, record.url), **QUIET}))
-            stack.callback(_hand_over)
+            stack.callback(hand_over)
             yield record.url
 
 
@@ -80,7 +80,7 @@ def _start(settings: Settings, home: Home, stack: ExitStack, user: IO[bytes], sa
     return record
 
 
-def _hand_over() -> None:
+def hand_over() -> None:
     """Let Prefect's background threads send what they still hold of this process's states, events and logs.
 
     They would do it as the interpreter ends, when a temporary server is gone.

@@ -13,11 +13,10 @@ import yaml
 
 from deployments.bootstrap import Change, bootstrap
 from deployments.declared import declared
-from deployments.stack import Server
-from deployments.stack.environment import applied, child_environment, stack_variables
-from deployments.stack.processes import free_port
+from deployments.stack.environment import child_environment
 from fulcrum.errors import StackError
 from fulcrum.settings import Settings, project_root
+from tests.own_server import server_of_its_own
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -32,14 +31,8 @@ def settings(make_home: Callable[[Path], Path], tmp_path_factory: pytest.TempPat
 @pytest.fixture(scope="module")
 def url(settings: Settings) -> Iterator[str]:
     """Start a server that nothing was registered on, and point this process at it."""
-    server = Server(settings, free_port(0))
-    try:
-        server.start()
-        server.wait()
-        with applied(stack_variables(settings, server.url)):
-            yield server.url
-    finally:
-        server.stop()
+    with server_of_its_own(settings) as server:
+        yield server.url
 
 
 @pytest.fixture

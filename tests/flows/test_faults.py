@@ -22,6 +22,7 @@ from fulcrum.ai.conversation import AHEAD
 from fulcrum.errors import LedgerUnavailable, ServerAway
 from tests.intake_office import ModelServer, Office, documents, model_server, names, number_of, write_jsonl
 from tests.loopback import wait_for
+from tests.own_server import server_of_its_own
 
 CASES = 12
 
@@ -142,21 +143,12 @@ class OwnServer:
 def own_server(make_home: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnServer]:
     """Start a server with everything registered, and point this process at it."""
     from deployments.bootstrap import bootstrap
-    from deployments.stack import Server
-    from deployments.stack.environment import applied, stack_variables
-    from deployments.stack.processes import free_port
     from fulcrum.settings import Settings
 
     settings = Settings(home=make_home(tmp_path_factory.mktemp("own") / "home"))
-    server = Server(settings, free_port(0))
-    server.start()
-    try:
-        server.wait()
-        with applied(stack_variables(settings, server.url)):
-            bootstrap(server.url, settings)
-            yield OwnServer(server, Office.found(settings.home, settings.home / "erp.db"))
-    finally:
-        server.stop()
+    with server_of_its_own(settings) as server:
+        bootstrap(server.url, settings)
+        yield OwnServer(server, Office.found(settings.home, settings.home / "erp.db"))
 
 
 def test_a_server_that_stays_away_fails_the_run_and_the_next_one_finishes(
