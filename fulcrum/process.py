@@ -94,10 +94,11 @@ class Intents:
 
 
 class Basis(StrEnum):
-    """Where a figure comes from: an event log that the same code has measured, or somebody's word."""
+    """Where a figure comes from: an event log that the same code has measured, somebody's word, or a sample history."""
 
     MEASURED = "measured"
     DECLARED = "declared"
+    SAMPLE = "sample"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +112,8 @@ class Baseline:
     currency: str
     manual_rate: float
     error_rate: float
+    predictability: float | None = None
+    """The 95th percentile of the cycle time over its median; None where nobody knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +125,16 @@ class Objectives:
     currency: str
     manual_rate: float
     error_rate: float
+    predictability: float | None = None
+    """The 95th percentile of the cycle time over its median, at most; None promises nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costs:
+    """What a case costs besides AI, in the process's currency: an hour of the people's time, and a fixed amount."""
+
+    person_per_hour: Decimal
+    fixed_per_case: Decimal = Decimal(0)
 
 
 def one_person(_values: Json) -> int:
@@ -305,6 +318,8 @@ class Process:
     """Name of the model-endpoint block."""
     patience: timedelta = timedelta(minutes=30)
     currency: str = "EUR"
+    costs: Costs | None = None
+    """What people's time costs; None where nobody has said, so that the cost of a case leaves it out and says so."""
 
     def __post_init__(self) -> None:
         """Raise DefinitionError with the field's name when the definition leaves something out."""
