@@ -46,10 +46,10 @@ check: setup  ## Lint, formatting, types, direction of imports
 
 lock: setup  ## Lock the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile pyproject.toml --upgrade --universal --generate-hashes --no-emit-index-url \
-	  --extra postgres --group dev --python-version 3.11 -o requirements.txt
+	  --extra postgres --extra telemetry --group dev --python-version 3.11 -o requirements.txt
 
 bench: setup  ## Run the short benchmarks, one JSON line each, in about a quarter of an hour
-	@for benchmark in documents messages startup "throughput --turns 1" "crash --kills 5" "volume --cases 20000"; do \
+	@for benchmark in documents messages startup "throughput --turns 1" "crash --kills 5" "volume --cases 20000" "drift --quick"; do \
 	  set -- $$benchmark; script=$$1; shift; $(BIN)/python benchmarks/$$script.py "$$@" || exit 1; done
 
 clean:  ## Remove .venv and caches; .fulcrum, which holds your cases, stays

@@ -44,8 +44,26 @@ class SourceUnreadable(FulcrumError):
     exit_code = 2
 
 
+class AuditFailed(FulcrumError):
+    """{count} flaws: the ledger is not what was written. Keep it as it is, find out who had access to the database, and
+    compare with a backup: fulcrum audit show CASE"""
+
+
+class HistoryCutShort(FulcrumError):
+    """The sample history was replayed into the ledger {url} before, but not to its end. Nothing was added; replay it
+    into an empty ledger."""
+
+    exit_code = 2
+
+
 class OriginalNotFound(FulcrumError):
     """There is no original {digest}… in {folder}. It was never kept there, or housekeeping has removed it."""
+
+    exit_code = 2
+
+
+class LogUnreadable(FulcrumError):
+    """The event log cannot be read: {problem}. Nothing was imported; name the columns with --map, or mend the file."""
 
     exit_code = 2
 

@@ -171,6 +171,19 @@ class ReviewPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Promises:
+    """Rates that are watched case by case, besides the error rate that the objectives promise.
+
+    `gate_failures` and `degraded` are shares of all cases. `overrides` is the share of what people decide after one
+    reason that they change or refuse; None promises what it was when the process's autonomy was granted.
+    """
+
+    gate_failures: float = 0.25
+    degraded: float = 0.05
+    overrides: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tolerance:
     """How many of a batch may fail a gate before the whole batch is refused: not more than `share`, or than `least`."""
 
@@ -320,6 +333,9 @@ class Process:
     currency: str = "EUR"
     costs: Costs | None = None
     """What people's time costs; None where nobody has said, so that the cost of a case leaves it out and says so."""
+    promises: Promises = Promises()
+    segment: Callable[[Json, Json], str] = field(default=lambda _input, _values: "")
+    """The kind of case, of input and outcome's values, as a word that is no content: what overrides are compared by."""
 
     def __post_init__(self) -> None:
         """Raise DefinitionError with the field's name when the definition leaves something out."""

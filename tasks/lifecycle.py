@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from importlib import import_module
 from threading import Thread
 from typing import Any
@@ -15,6 +16,7 @@ from prefect.logging import get_run_logger
 from blocks import load_ledger
 from fulcrum.errors import FulcrumError, LedgerUnavailable, ServerAway
 from fulcrum.process import Process
+from tasks.heads import publish_heads
 from tasks.meanwhile import meanwhile
 from tasks.metrics import measure
 from tasks.review import request_reviews, shown_meanwhile
@@ -51,7 +53,8 @@ def process_run(process: Process, options: RunOptions) -> Iterator[ProcessRun]:
             _fail(run, error)
             raise
         measure(run)
-        ledger.runs.end(run.run_id, _figures(run))
+        publish_heads(ledger, process, run.run_id)
+        ledger.runs.end(run.run_id, _figures(run), run.points)
     finally:
         ledger.close()
 
@@ -74,13 +77,19 @@ def _fail(run: ProcessRun, error: BaseException) -> None:
     said = str(error) if isinstance(error, FulcrumError) else type(error).__name__
     logger = get_run_logger()
     # A run that has waited for the server does not wait for it again.
-    for close in (measure,) if isinstance(error, ServerAway) else (request_reviews, measure):
+    closing: dict[str, Callable[[ProcessRun], Any]] = {
+        "measure": partial(measure, failed=True),
+        "the publishing of heads": lambda run: publish_heads(run.ledger, run.process, run.run_id),
+    }
+    if not isinstance(error, ServerAway):
+        closing = {"the queueing of reviews": request_reviews, **closing}
+    for what, close in closing.items():
         try:
             close(run)
         except Exception as further:  # noqa: BLE001 - the run's own error matters more
-            logger.warning("After the failure, %s failed as well: %s", close.name, type(further).__name__)
+            logger.warning("After the failure, %s failed as well: %s", what, type(further).__name__)
     try:
-        run.ledger.runs.end(run.run_id, _figures(run), error=said)
+        run.ledger.runs.end(run.run_id, _figures(run), run.points, error=said)
     except LedgerUnavailable as further:
         logger.warning("The ledger does not say that the run has failed: %s", further)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from threading import Thread
 from time import monotonic
@@ -20,6 +20,7 @@ from blocks import Target, load_endpoint
 from fulcrum.ai.budget import Budget
 from fulcrum.cases import Batch
 from fulcrum.ledger import Ledger
+from fulcrum.metrics import Point
 from fulcrum.process import GateContext, Process
 from fulcrum.report import RunReport, Standing
 from tasks.targets import load_targets
@@ -60,7 +61,9 @@ class ProcessRun:
         self.changed_duplicates = 0
         self.began = monotonic()
         self.report: RunReport | None = None
-        """The run's figures, once it has been measured."""
+        """The run's report, once it has been measured."""
+        self.points: Sequence[Point] = ()
+        """Its figures as they are given out."""
         self._first_look = True
 
     @property

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import Annotated
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 app = App(
     name="fulcrum",
@@ -29,15 +30,40 @@ app.command("deployments.cli.deciding:release", name="release", help="Put back w
 app.command(
     "deployments.cli.evaluating:evaluate", name="evaluate", help="Measure the AI step on records with the truth."
 )
+app.command("deployments.cli.watching:drift", name="drift", help="Show what has changed since autonomy was granted.")
+app.command(
+    "deployments.cli.scoreboard:scoreboard", name="scoreboard", help="Show how each process does against before."
+)
+app.command("deployments.cli.logs:import_log", name="import-log", help="Import the event log of the work before.")
+app.command("deployments.cli.measuring:kpis", name="kpis", help="Show a process in figures, now and before.")
 app.command("deployments.cli.standard:sop", name="sop", help="Show a process's procedure as a document.")
 app.command("deployments.cli.standard:readiness", name="readiness", help="Check what a process needs to be deployed.")
 app.command("deployments.cli.stack:bootstrap", name="bootstrap", help="Register blocks, pools and deployments.")
 app.command("deployments.cli.stack:migrate", name="migrate", help="Bring the ledger's schema up to date.")
 
-autonomy = App(name="autonomy", help="Show or set what a process may do alone.")
-autonomy.command("deployments.cli.autonomy:show", name="show", help="Show it, and who set it when and why.")
+autonomy = App(name="autonomy", help="Show or set what a process may do alone; fulcrum autonomy PROCESS shows it.")
+autonomy.command("deployments.cli.autonomy:show", name="show", help="Show it, who set it when and why, and its alarms.")
 autonomy.command("deployments.cli.autonomy:change", name="set", help="Set it, with who and why.")
 app.command(autonomy)
+
+
+@autonomy.default
+def _show_autonomy(process: str, *, json: Annotated[bool, Parameter(negative="")] = False) -> None:
+    """Show what a process may do alone, who set it when and why, and what it has noticed about itself.
+
+    Args:
+        process: Name of the process, as invoice-intake.
+        json: Print it as one JSON list, the newest first.
+    """
+    from deployments.cli.autonomy import show  # noqa: PLC0415 - a default command is imported at once
+
+    show(process, json=json)
+
+
+audit = App(name="audit", help="Check that the ledger says what was written.")
+audit.command("deployments.cli.audit:verify", name="verify", help="Check every history, and what runs have published.")
+audit.command("deployments.cli.audit:show", name="show", help="Tell a case's whole story.")
+app.command(audit)
 
 reviewers = App(name="reviewers", help="Register who may decide, give them codes, see how it goes.")
 reviewers.command("deployments.cli.reviewers:add", name="add", help="Register somebody who may decide cases.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -10,8 +11,11 @@ from deployments.cli.display import out, print_json, table
 from deployments.cli.opening import open_ledger
 from flows.registry import process as find
 from fulcrum.errors import UsageError
+from fulcrum.ledger.watching import Alarm
 from fulcrum.process import LEVELS, Autonomy, Process
 from fulcrum.report import Standing
+
+DRIFT = "drift"
 
 
 def show(process: str, *, json: Annotated[bool, Parameter(negative="")] = False) -> None:
@@ -24,6 +28,7 @@ def show(process: str, *, json: Annotated[bool, Parameter(negative="")] = False)
     definition = find(process)
     with open_ledger() as ledger:
         changes = ledger.runs.standings(definition.name)
+        alarms = ledger.watching.alarms(definition.name)
     if json:
         print_json(changes)
         return
@@ -32,6 +37,28 @@ def show(process: str, *, json: Annotated[bool, Parameter(negative="")] = False)
         return
     rows = [(c["set_at"], c["autonomy"], f"{c['threshold']:.2f}", c["set_by"], c["reason"]) for c in changes]
     table(f"{definition.title}: autonomy, the newest first", ("since", "autonomy", "threshold", "by", "why"), rows)
+    _show_alarms(definition, alarms)
+
+
+def _show_alarms(process: Process, alarms: Sequence[Alarm]) -> None:
+    """Say what the process has noticed about itself, and how its owner says that they have seen it."""
+    for alarm in alarms:
+        out.print(f"\n{alarm.raised_at:%Y-%m-%d %H:%M} UTC, {words(alarm)}", markup=False)
+    if alarms:
+        out.print(
+            f"\nOnce looked into, say so by setting it, the same level or another:\n"
+            f'  fulcrum autonomy set {process.name} LEVEL --by "{process.owner.name}" --reason "..."',
+            markup=False,
+        )
+
+
+def words(alarm: Alarm) -> str:
+    """Tell an alarm to a person."""
+    facts = alarm.facts
+    if alarm.kind == DRIFT:
+        return f"drift: {', '.join(facts['found'])}; see fulcrum drift {alarm.process}"
+    lowered = f"; lowered from {facts['autonomy_before']} to {facts['autonomy']}" if "autonomy" in facts else ""
+    return f"promise broken: {alarm.subject}, {facts['wrong']} of {facts['of']}, promised {facts['limit']:.1%}{lowered}"
 
 
 def change(process: str, level: Autonomy, *, by: str, reason: str, threshold: float | None = None) -> None:

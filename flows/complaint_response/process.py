@@ -21,6 +21,7 @@ from fulcrum.process import (
     Autonomy,
     Baseline,
     Basis,
+    Costs,
     Deputy,
     Intents,
     Objectives,
@@ -176,6 +177,7 @@ COMPLAINT_RESPONSE = Process(
         manual_rate=1.0,
         error_rate=0.06,
     ),
+    costs=Costs(person_per_hour=Decimal("58.00")),
     review=ReviewPolicy(
         threshold=0.20,
         audit_share=0.0,
@@ -206,4 +208,5 @@ COMPLAINT_RESPONSE = Process(
     derived=derived,
     catalogues=(load_catalogue(FOLDER / "products.yaml"), load_catalogue(FOLDER / "issues.yaml")),
     currency="USD",
+    segment=lambda _input, values: str(values.get("product") or ""),
 )

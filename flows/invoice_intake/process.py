@@ -17,6 +17,7 @@ from fulcrum.process import (
     Autonomy,
     Baseline,
     Basis,
+    Costs,
     Deputy,
     Intents,
     Objectives,
@@ -140,6 +141,7 @@ INVOICE_INTAKE = Process(
         manual_rate=1.0,
         error_rate=0.03,
     ),
+    costs=Costs(person_per_hour=Decimal("42.00")),
     review=ReviewPolicy(
         threshold=0.80,
         audit_share=0.05,
@@ -170,4 +172,5 @@ INVOICE_INTAKE = Process(
     known=known,
     attachment=e_invoice,
     context=supplier_master,
+    segment=lambda _input, values: str(values.get("document_kind") or ""),
 )

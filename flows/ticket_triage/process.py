@@ -17,6 +17,7 @@ from fulcrum.process import (
     Autonomy,
     Baseline,
     Basis,
+    Costs,
     Deputy,
     Intents,
     Objectives,
@@ -111,6 +112,7 @@ TICKET_TRIAGE = Process(
         manual_rate=1.0,
         error_rate=0.20,
     ),
+    costs=Costs(person_per_hour=Decimal("36.00")),
     review=ReviewPolicy(
         threshold=0.50,
         audit_share=0.05,
@@ -136,4 +138,5 @@ TICKET_TRIAGE = Process(
     business_key=lambda _values: None,
     derived=derived,
     catalogues=(load_catalogue(FOLDER / "intents.yaml"),),
+    segment=lambda _input, values: str(values.get("intent") or ""),
 )

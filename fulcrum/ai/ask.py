@@ -84,7 +84,7 @@ class Inquiry:
             cost(self._endpoint, 0, 0)
             # A rule may have to load what it judges by; an answer that is paid must not wait for that to be kept.
             self._process.complete(asked[0].input, {})
-            with Conversation(self._endpoint) as conversation:
+            with Conversation(self._endpoint, clock=self._ledger.store.now) as conversation:
                 try:
                     self._converse(conversation)
                 except (LeaseLost, LedgerUnavailable):

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from fulcrum.ai.endpoint import Endpoint
-from fulcrum.ai.line import connect, unavailable
+from fulcrum.ai.line import Clock, connect, unavailable, utc_now
 from fulcrum.ai.question import Answer, Question
 
 AHEAD = 2
@@ -29,11 +29,13 @@ class Conversation:
 
     Once the endpoint has failed `give_up_after` times in a row, the questions that wait are answered `unavailable`
     without a call, so that a dead endpoint does not cost a time-out a question. A later conversation tries again.
-    Leaving the `with` block cancels what is outstanding. Raises EndpointMisconfigured.
+    Leaving the `with` block cancels what is outstanding. `clock` says when a question was asked. Raises
+    EndpointMisconfigured.
     """
 
-    def __init__(self, endpoint: Endpoint, give_up_after: int = GIVE_UP_AFTER) -> None:
+    def __init__(self, endpoint: Endpoint, give_up_after: int = GIVE_UP_AFTER, *, clock: Clock = utc_now) -> None:
         self.endpoint = endpoint
+        self._clock = clock
         self._loop, self._line = connect(endpoint)
         self._changed = Condition()
         self._under_way = 0
@@ -125,7 +127,7 @@ class Conversation:
         async with self._line.places.one(self._order):
             if self._no_more or self._given_up:
                 return unavailable(question)
-            answer = await self._line.ask(question)
+            answer = await self._line.ask(question, self._clock)
             self._count(answer)
             return answer
 

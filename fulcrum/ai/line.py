@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 import atexit
 import gc
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Lock, Thread
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from fulcrum.ai.endpoint import Endpoint
 from fulcrum.ai.pace import Pace
@@ -29,6 +30,13 @@ WAITS_S = 60.0
 
 TICK_S = 0.1
 """Seconds between two grants of an endpoint's rate."""
+
+Clock: TypeAlias = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """Say what time it is, in UTC."""
+    return datetime.now(UTC)
 
 
 @dataclass(eq=False, slots=True)
@@ -56,12 +64,15 @@ class Line:
         requests, tokens = Pace(endpoint.requests_per_minute), Pace(endpoint.tokens_per_minute)
         return cls(endpoint, client, Places(endpoint.at_once), requests, tokens)
 
-    async def ask(self, question: Question) -> Answer:
-        """Ask one question as soon as the endpoint's rate allows; what the endpoint does comes back as an answer."""
+    async def ask(self, question: Question, now: Clock = utc_now) -> Answer:
+        """Ask one question as soon as the endpoint's rate allows; what the endpoint does comes back as an answer.
+
+        `now` says what time it was asked at.
+        """
         expected = self._tokens_expected(question)
         await self.requests.spend(1)
         await self.tokens.spend(expected)
-        answer = await self._call(question)
+        answer = await self._call(question, now)
         self.tokens.settle(expected, answer.tokens_in + answer.tokens_out)
         if answer.error is None or not answer.error.transient:
             self.heard += 1
@@ -84,12 +95,12 @@ class Line:
         answer = self.tokens_out / self.heard if self.heard else self.endpoint.max_output_tokens
         return asked_tokens(question.body) + answer
 
-    async def _call(self, question: Question) -> Answer:
+    async def _call(self, question: Question, now: Clock) -> Answer:
         import aiohttp  # noqa: PLC0415 - a second to import, and only calls need it
         import httpx2  # noqa: PLC0415
         import openai  # noqa: PLC0415
 
-        at, start = datetime.now(UTC), perf_counter()
+        at, start = now(), perf_counter()
         try:
             # The client's time-out is between two reads; a reply that trickles in for ever needs this bound.
             async with asyncio.timeout(self._longest):
@@ -194,4 +205,4 @@ def _client(endpoint: Endpoint, key: str) -> AsyncOpenAI:
 
 def unavailable(question: Question) -> Answer:
     """Answer a question without asking, because its endpoint is not there."""
-    return failed(question, Asked(datetime.now(UTC), 0.0), Fault.UNAVAILABLE)
+    return failed(question, Asked(utc_now(), 0.0), Fault.UNAVAILABLE)

@@ -10,10 +10,12 @@ from typing import Self
 
 from sqlalchemy import select
 
+from fulcrum.ledger.audit import Audit
 from fulcrum.ledger.catalogues import Catalogues
 from fulcrum.ledger.examples import Examples
 from fulcrum.ledger.intake import Intake, TakenIn
 from fulcrum.ledger.leases import Leases
+from fulcrum.ledger.logs import Logs
 from fulcrum.ledger.migrate import ensure_current, migrate
 from fulcrum.ledger.outbox import Outbox, Parcel, Result
 from fulcrum.ledger.queue import Bundle, Queue
@@ -23,6 +25,7 @@ from fulcrum.ledger.reviews import Dossier, Reviews
 from fulcrum.ledger.runs import Runs
 from fulcrum.ledger.store import Store, utc_now
 from fulcrum.ledger.tables import LedgerRow
+from fulcrum.ledger.watching import Watching
 from fulcrum.ledger.work import Cleared, Work
 
 __all__ = ["Bundle", "Cleared", "Dossier", "History", "Ledger", "Parcel", "Result", "TakenIn", "migrate"]
@@ -44,6 +47,9 @@ class Ledger:
         self.examples = Examples(store)
         self.catalogues = Catalogues(store)
         self.reading = Reading(store)
+        self.watching = Watching(store)
+        self.audit = Audit(store)
+        self.logs = Logs(store)
 
     @classmethod
     def open(cls, url: str, *, clock: Callable[[], datetime] = utc_now) -> Ledger:

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from fulcrum.cases import Json, ReasonCode, Route
+from fulcrum.ledger.standing_rows import append_standing, look
 from fulcrum.ledger.store import Store
-from fulcrum.ledger.tables import CaseRow, EventRow, ModelCallRow, ProcessStateRow, RunCaseRow, RunRow
+from fulcrum.ledger.tables import CaseRow, EventRow, ModelCallRow, ProcessStateRow, RunCaseRow, RunMetricRow, RunRow
+from fulcrum.metrics import Point
 from fulcrum.process import Autonomy
 from fulcrum.report import RunAccount, RunReport, Standing
 
@@ -42,8 +44,8 @@ class Runs:
             else:
                 _free(tx, run_id, process)
 
-    def end(self, run_id: str, report: Json, error: str | None = None) -> None:
-        """Record how a run ended; what it still holds is free for the next one at once."""
+    def end(self, run_id: str, report: Json, points: Sequence[Point] = (), error: str | None = None) -> None:
+        """Record how a run ended and its figures; what it still holds is free for the next one at once."""
         values = {
             "state": "failed" if error else "completed",
             "ended_at": self._store.now(),
@@ -52,6 +54,7 @@ class Runs:
         }
         with self._store.write() as tx:
             tx.execute(update(RunRow).where(RunRow.id == run_id).values(values))
+            _keep(tx, run_id, points)
             process = select(RunRow.process).where(RunRow.id == run_id)
             _let_go(tx, run_id, tx.execute(process).scalar_one())
 
@@ -98,15 +101,10 @@ class Runs:
             return [dict(row) for row in tx.execute(query).mappings()]
 
     def set_standing(self, process: str, standing: Standing, *, by: str, reason: str) -> None:
-        """Set a process's autonomy and threshold: who, when and why stay on record."""
+        """Set a process's autonomy and threshold, with who and why on record; whoever does has seen its alarms."""
         with self._store.write() as tx:
-            last = select(func.coalesce(func.max(ProcessStateRow.seq), 0)).where(ProcessStateRow.process == process)
-            seq = tx.execute(last).scalar_one() + 1
-            row = {
-                "process": process, "seq": seq, "autonomy": standing.autonomy.value, "threshold": standing.threshold,
-                "set_by": by, "reason": reason, "set_at": self._store.now(),
-            }  # fmt: skip
-            tx.execute(insert(ProcessStateRow), [row])
+            append_standing(tx, process, standing, by=by, reason=reason, now=self._store.now())
+            look(tx, process, by, self._store.now())
 
     def newest(self, process: str) -> str | None:
         """Name the run of a process that began last; None when there was none."""
@@ -132,6 +130,17 @@ class Runs:
         with self._store.read() as tx:
             costs = select(ModelCallRow.cost).where(ModelCallRow.run_id == run_id)
             return sum(tx.execute(costs, execution_options=A_FEW).scalars(), Decimal(0))
+
+
+def _keep(tx: Connection, run_id: str, points: Sequence[Point]) -> None:
+    """Keep a run's figures in place of those of its earlier try."""
+    tx.execute(delete(RunMetricRow).where(RunMetricRow.run_id == run_id))
+    rows = [
+        {"run_id": run_id, "name": p.metric.name, "part": p.part, "value": p.value, "unit": p.metric.unit}
+        for p in points
+    ]
+    if rows:
+        tx.execute(insert(RunMetricRow), rows)
 
 
 def _let_go(tx: Connection, run_id: str, process: str) -> None:

@@ -306,6 +306,18 @@ class RunRow(Base):
     report: Mapped[Json | None]
 
 
+class RunMetricRow(Base):
+    """A figure that a run gave out, under the name of `fulcrum/metrics.py`; `part` is what it is broken down by."""
+
+    __tablename__ = "run_metrics"
+
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    part: Mapped[str] = mapped_column(String(64), primary_key=True)
+    value: Mapped[float]
+    unit: Mapped[str] = mapped_column(String(16))
+
+
 class RunCaseRow(Base):
     """Which cases a run had in hand: `taken_in` by it, or `carried_over` from before."""
 

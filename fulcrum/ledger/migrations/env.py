@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
+import fulcrum.ledger.watch_tables  # noqa: F401 - its tables join the others
 from fulcrum.ledger.migrate import VERSION_TABLE
 from fulcrum.ledger.tables import Base
 

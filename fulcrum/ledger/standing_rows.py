@@ -1,0 +1,32 @@
+"""What a process may do alone, row by row: who has set it, and that whoever did has seen its alarms."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from fulcrum.ledger.tables import ProcessStateRow
+from fulcrum.ledger.watch_tables import AlarmRow, WatchedRow
+from fulcrum.report import Standing
+from fulcrum.watching import Watch
+
+
+def append_standing(tx: Connection, process: str, standing: Standing, *, by: str, reason: str, now: datetime) -> None:
+    """Add a change of a process's autonomy or threshold behind those before it."""
+    last = select(func.coalesce(func.max(ProcessStateRow.seq), 0)).where(ProcessStateRow.process == process)
+    row = {
+        "process": process, "seq": tx.execute(last).scalar_one() + 1, "autonomy": standing.autonomy.value,
+        "threshold": standing.threshold, "set_by": by, "reason": reason, "set_at": now,
+    }  # fmt: skip
+    tx.execute(insert(ProcessStateRow), [row])
+
+
+def look(tx: Connection, process: str, by: str, now: datetime) -> None:
+    """Note that a process's owner has looked at its alarms: what is latched may go off again."""
+    mine = (AlarmRow.process == process, AlarmRow.looked_at.is_(None))
+    tx.execute(update(AlarmRow).where(*mine).values(looked_at=now, looked_by=by))
+    row = select(WatchedRow.promises).where(WatchedRow.process == process).with_for_update()
+    for states in tx.execute(row).scalars():
+        seen = {name: Watch.from_json(state).looked_at().as_json() for name, state in states.items()}
+        tx.execute(update(WatchedRow).where(WatchedRow.process == process).values(promises=seen))
