@@ -18,7 +18,7 @@ setup: $(READY)  ## Make .venv from the lock (PYTHON=python3.12 chooses the inte
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Fulcrum needs Python 3.11 or later, found " + sys.version.split()[0] + ": make setup PYTHON=python3.12")'
 	@test -x $(BIN)/python || { echo "Making .venv"; $(PYTHON) -m venv .venv; }
-	@echo "Installing what requirements.txt locks, about 800 MB"
+	@echo "Installing what requirements.txt locks, about 900 MB"
 	@awk '/^uv==/ { on = 1; print; next } /^[^ ]/ { on = 0 } on' requirements.txt > .venv/uv.txt
 	@{ $(PIP) --require-hashes -r .venv/uv.txt && \
 	   $(UV) sync --quiet --require-hashes requirements.txt && \

@@ -47,7 +47,7 @@ def _make(folder: Path) -> None:
         with Ledger.open(_url(made), clock=lambda: until) as ledger, BEFORE.open(encoding="utf-8", newline="") as lines:
             ledger.logs.keep(
                 baseline_of(INVOICE_INTAKE.name),
-                rows(lines, Reading()),
+                rows(lines, Reading(columns={"kind": "resource", "resource": "actor"})),
                 source=BEFORE.name,
                 sha256=sha256(BEFORE.read_bytes()).hexdigest(),
                 by="sample",

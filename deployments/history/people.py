@@ -8,31 +8,30 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 from fulcrum.answering import Said
-from fulcrum.authority import entrants
 from fulcrum.cases import Json, Review, ReviewKind, Verdict
 from fulcrum.deciding import decide
 from fulcrum.ledger import Dossier, Ledger
 from fulcrum.process import Process
-from fulcrum.reviewers import Reviewer, Role, assigned, new_secret, same_person
+from fulcrum.reviewers import Reviewer, Role, new_secret, same_person
 from fulcrum.sealing import Seal, new_key
 
 SEED = 42
 ZONE = ZoneInfo("Europe/Berlin")
 CLERKS = ("Jonas Feld", "Petra Lauer")
-SITTINGS = (time(9, 10), time(11, 40), time(13, 15), time(15, 55))
-"""When a clerk sits down at the queue, give or take; each comes on working days only."""
-LATE = timedelta(minutes=25)
+SITTINGS = (time(9, 10), time(16, 12))
+"""When the clerk of the day sits down at the queue, give or take, on working days."""
+LATE = timedelta(minutes=12)
 """By how much a sitting begins later at most."""
 PAUSE = (60, 360)
 """The fewest and the most seconds that a decision takes after the one before, or after sitting down."""
-MOST = 9
+MOST = 12
 """Decisions that a sitting has at most: then other work calls."""
-ABSENT = 0.2
+ABSENT = 0.1
 """The share of sittings that do not take place, for want of time."""
 
 
 class People:
-    """Two clerks who decide what waits for them, one case after another."""
+    """Two clerks who take turns by the day, and decide what waits, one case after another."""
 
     def __init__(
         self,
@@ -57,27 +56,14 @@ class People:
         hours = self._process.review.due.hours
         day = first
         while day <= last.astimezone(ZONE).date():
+            # Who sits down in the morning is not who did the afternoon before, so that two can approve the same.
+            name = CLERKS[day.toordinal() % len(CLERKS)]
             for begins in SITTINGS:
-                for name in CLERKS:
-                    moment = datetime.combine(day, begins, ZONE) + self._random.random() * LATE
-                    works = hours is None or hours.after(moment, timedelta(0)) == moment
-                    if works and self._random.random() > ABSENT:
-                        self._next(name, moment, MOST)
+                moment = datetime.combine(day, begins, ZONE) + self._random.random() * LATE
+                works = hours is None or hours.after(moment, timedelta(0)) == moment
+                if works and self._random.random() > ABSENT:
+                    self._next(name, moment, MOST)
             day += timedelta(days=1)
-
-    def assign(self) -> None:
-        """Ask somebody in particular about each review that is new, as a process does when it shows them."""
-        people, load = self._ledger.reviewers.all(), self._ledger.reviewers.load()
-        chosen = {}
-        new = [review for review in self._ledger.reviews.open(self._process.name) if review.assignee is None]
-        for dossier in self._ledger.reviews.dossiers(new):
-            barred = [*entrants(self._process, dossier), *dossier.review.approved_by]
-            name = assigned(people, dossier.review.queue, load, but=barred)
-            if name is not None:
-                chosen[dossier.review.id] = name
-                load[name] = load.get(name, 0) + 1
-        if chosen:
-            self._ledger.queue.assign(chosen)
 
     def _next(self, name: str, moment: datetime, left: int) -> None:
         """Let somebody decide a case some minutes after a moment."""
@@ -86,23 +72,20 @@ class People:
             self._at(later, lambda: self._decide(name, later, left))
 
     def _decide(self, name: str, moment: datetime, left: int) -> None:
-        """Decide the oldest case that waits for somebody, and go on to the next."""
-        mine = [review for review in self._ledger.reviews.open(self._process.name) if self._for(name, review)]
+        """Decide the oldest case that somebody may decide, and go on to the next."""
+        # A ledger may have cases of its own beside the history's, which nobody here has the truth of.
+        known = [review for review in self._ledger.reviews.open(self._process.name) if review.case_id in self._told]
+        mine = [review for review in known if _may(name, review)]
         if not mine:
             return
         dossier = self._ledger.reviews.dossiers(mine[:1])[0]
         decide(self._ledger, self._process, dossier.review.id, self._said(name, dossier), seal=lambda: self._seal)
         self._settle([dossier.case.id])
-        self.assign()
         self._next(name, moment, left - 1)
-
-    def _for(self, name: str, review: Review) -> bool:
-        approved = any(same_person(name, other) for other in review.approved_by)
-        return review.assignee == name and not approved
 
     def _said(self, name: str, dossier: Dossier) -> Said:
         """Say what a person who knows the truth would: what differs from what is proposed is corrected."""
-        told = self._told[dossier.case.external_id]
+        told = self._told[dossier.case.id]
         verdict, code = Verdict(told["verdict"]), self._code(name)
         if dossier.review.kind is ReviewKind.REPAIR:
             return Said(verdict=Verdict.DISCARD, reviewer=name, note=told.get("note"))
@@ -119,6 +102,11 @@ class People:
         from pyotp import TOTP  # noqa: PLC0415 - as in `fulcrum.reviewers`
 
         return TOTP(self._secrets[name]).at(self._ledger.store.now())
+
+
+def _may(name: str, review: Review) -> bool:
+    """Tell whether somebody has not approved a case yet that another person has to approve as well."""
+    return not any(same_person(name, other) for other in review.approved_by)
 
 
 HEAD = (

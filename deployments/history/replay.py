@@ -76,8 +76,9 @@ def replay(
     ends it earlier: what has not arrived by then is left out. A ledger that has the history is left as it is. Raises
     HistoryCutShort where it has the beginning of it.
     """
-    arrivals = [each for each in read_history(source, process) if until is None or each.at < until]
-    end = until or _last_afternoon(arrivals)
+    whole = read_history(source, process)
+    end = until or _last_afternoon(whole)
+    arrivals = [each for each in whole if each.at < end]
     migrate(ledger_url)
     folder.mkdir(parents=True, exist_ok=True)
     clock = Clock(arrivals[0].at)
@@ -162,9 +163,8 @@ class _Replay:
         self._agenda: list[tuple[datetime, int, Callable[[], None]]] = []
         self._order = count()
         self._run: _Run | None = None
-        self._people = People(
-            ledger, process, {each.case.external_id: each.told for each in arrivals}, self._at, self._settle
-        )
+        told = {case_id_of(process.name, each.case.external_id): each.told for each in arrivals}
+        self._people = People(ledger, process, told, self._at, self._settle)
 
     def go(self) -> None:
         """Do what is on the agenda until the end, in the order of time."""
@@ -218,7 +218,6 @@ class _Replay:
             cleared, _ = route(run, judge(run, answered, outcome)[0])
             self._tick()
             self._settle(cleared.case_ids, run.run_id)
-        self._people.assign()
         self.ledger.runs.end(run.run_id, self._figures(run, began))
 
     def _figures(self, run: _Run, began: datetime) -> Json:

@@ -46,8 +46,11 @@ DRIFT_WORDS = {
     "not judged": "not judged yet",
 }  # fmt: skip
 
+THOUSAND = 1000
+"""From here on nobody needs an amount's cents."""
+
 _UNITS = (("days", 86_400.0), ("h", 3_600.0), ("min", 60.0), ("s", 1.0))
-_ONE_DIGIT = 10
+_WHOLE = 100
 """From here up a number needs no decimals."""
 
 
@@ -131,7 +134,9 @@ def kept(each: Indicator) -> str:
     """Write whether a promise is kept; empty where there is none."""
     if each.objective is None:
         return ""
-    return {True: "✓ met", False: "✕ not met", None: "not judged"}[each.met]
+    # What is missed by less than the digits shown would read as if it were met.
+    close = figure(each.now, each.unit) == figure(each.objective, each.unit)
+    return {True: "✓ met", False: f"✕ not met{', just' if close else ''}", None: "not judged"}[each.met]
 
 
 def duration(span: timedelta) -> str:
@@ -141,12 +146,10 @@ def duration(span: timedelta) -> str:
 
 
 def money(amount: Decimal, currency: str) -> str:
-    """Write an amount with its currency: cents below a thousand, whole units above."""
-    cents = amount.quantize(Decimal("0.01"), ROUND_HALF_UP)
-    whole = abs(cents) >= 1000  # noqa: PLR2004 - nobody needs cents beside thousands
-    shown = cents.quantize(Decimal(1), ROUND_HALF_UP) if whole else cents
+    """Write an amount with its currency: cents below a thousand, whole units from there on."""
+    places = Decimal("0.01") if abs(amount) < THOUSAND else Decimal(1)
     # Adding 0 takes the sign off a negative zero.
-    return f"{shown + 0:,f} {currency}"
+    return f"{amount.quantize(places, ROUND_HALF_UP) + 0:,f} {currency}"
 
 
 def moneys(amounts: Mapping[str, Decimal]) -> str:
@@ -155,15 +158,16 @@ def moneys(amounts: Mapping[str, Decimal]) -> str:
 
 
 def percent(share: float) -> str:
-    """Write a share of 1 in percent; a small one with a digit more."""
-    value = share * 100
-    return f"{value:.1f}%" if 0 < abs(value) < _ONE_DIGIT else f"{value:.0f}%"
+    """Write a share of 1 in percent."""
+    return f"{number(share * 100)}%"
 
 
 def number(value: float) -> str:
-    """Write a number with two digits at least."""
-    shown = f"{value:.1f}" if abs(round(value, 1)) < _ONE_DIGIT else f"{value:,.0f}"
-    return "0.0" if shown == "-0.0" else shown
+    """Write a number with one decimal below a hundred, where it has any: `24`, `24.4`, `1,234`."""
+    tenths = round(value, 1)
+    digits = 0 if abs(tenths) >= _WHOLE or tenths == int(tenths) else 1
+    # Adding 0 takes the sign off a negative zero.
+    return f"{(value if abs(tenths) >= _WHOLE else tenths) + 0:,.{digits}f}"
 
 
 def counted(count: int, thing: str) -> str:
@@ -229,7 +233,8 @@ def notes(process: ProcessBoard) -> list[str]:
     """Gather what a reader has to know beside the figures, each thing once."""
     own = [warning for each in process.indicators for warning in each.warnings]
     method = [process.saved.method] if process.saved else []
-    return list(dict.fromkeys([*process.warnings, *own, *method]))
+    said = [note[:1].upper() + note[1:] for note in (*process.warnings, *own, *method) if note]
+    return list(dict.fromkeys(said))
 
 
 def sampled(board: Board) -> str:

@@ -197,6 +197,17 @@ def test_a_ledger_that_has_the_history_is_left_as_it_is(
     assert _read(folder, count) == before
 
 
+def test_without_an_end_it_ends_in_the_last_afternoon(tmp_path: Path) -> None:
+    """The clock stops when the last day's run is over; what arrives later is left out, and is not missed after that."""
+    source = tmp_path / "days.jsonl"
+    lines = AFTER.read_text(encoding="utf-8").splitlines(keepends=True)
+    first_day = [line for line in lines if json.loads(line)["arrives_at"] < "2026-10-20"]
+    source.write_text("".join(first_day), encoding="utf-8")
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    ends = [replay(url, folder=tmp_path, source=source) for _ in range(2)]
+    assert [end.isoformat() for end in ends] == ["2026-10-19T16:10:00+02:00"] * 2
+
+
 def _read(folder: Path, query: str) -> list[Any]:
     with closing(sqlite3.connect(folder / "ledger.db")) as ledger:
         return ledger.execute(query).fetchall()

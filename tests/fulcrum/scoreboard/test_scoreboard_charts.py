@@ -67,7 +67,7 @@ def test_the_axis_names_its_unit(unit: str, axis: str) -> None:
 def test_alt_text_says_the_figures() -> None:
     """Who does not see the chart hears its centre, its limits and how many days are outside."""
     assert charts.alt(trend()) == (
-        "Cycle time, median of a day from 19 Oct to 13 Nov 2026: centre 5.0 h, natural limits 67 min to 8.9 h, "
-        "1 day outside, last 4.0 h"
+        "Cycle time, median of a day from 19 Oct to 13 Nov 2026: centre 5 h, natural limits 66.7 min to 8.9 h, "
+        "1 day outside, last 4 h"
     )
     assert charts.alt(replace(trend(), points=())) == "Cycle time, median of a day: no figures yet"
