@@ -119,6 +119,7 @@ class ReasonCode(StrEnum):
     LOW_CONFIDENCE = "low-confidence"
     NO_CONFIDENCE = "no-confidence"
     AUTONOMY = "autonomy"
+    HALTED = "halted"
     AUDIT = "audit"
     DEGRADED = "degraded"
     BUDGET = "budget"

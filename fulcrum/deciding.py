@@ -157,7 +157,7 @@ def _undone(ledger: Ledger, process: Process, dossier: Dossier, decision: Decisi
 def reopen(ledger: Ledger, process: Process, case_id: str, *, by: str, reason: str) -> int:
     """Put a finished case back before a person and undo its effects; return how many are undone.
 
-    Raises CaseNotFound, IllegalTransition, or DecisionRefused when no name or reason is given.
+    Raises CaseNotFound, IllegalTransition, CaseErased, or DecisionRefused when no name or reason is given.
     """
     if not by.strip() or not reason.strip():
         refuse(case_id, "a name and a reason are needed")

@@ -116,8 +116,26 @@ class LeaseLost(FulcrumError):
     Nothing was changed; that run finishes them."""
 
 
+class ProcessHalted(FulcrumError):
+    """Process {process} is halted by {by}, so it clears nothing. Nothing was changed; its cases go to people until
+    somebody resumes it: fulcrum resume {scope} --by NAME --reason TEXT"""
+
+
+class NotHalted(FulcrumError):
+    """There is no halt of {what} to end. See what is halted: fulcrum halt --list"""
+
+    exit_code = 2
+
+
 class CaseNotFound(FulcrumError):
     """There is no case {case_id}. List them: fulcrum cases PROCESS"""
+
+    exit_code = 2
+
+
+class CaseErased(FulcrumError):
+    """The contents of case {case_id} were erased when their retention had ended, so it cannot be reopened: nobody could
+    say what is to be reversed. Nothing was changed; correct it in the target by hand."""
 
     exit_code = 2
 

@@ -61,7 +61,7 @@ def checks(dossier: Dossier) -> str:
     if code is ReasonCode.GATE:
         broken = dossier.review.reason.split("; ")
         return f"{len(broken)} rules are broken" if len(broken) > 1 else "one rule is broken"
-    passed = {ReasonCode.LOW_CONFIDENCE, ReasonCode.NO_CONFIDENCE, ReasonCode.AUTONOMY}
+    passed = {ReasonCode.LOW_CONFIDENCE, ReasonCode.NO_CONFIDENCE, ReasonCode.AUTONOMY, ReasonCode.HALTED}
     return "none of the rules is broken" if code in passed else ""
 
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from hashlib import blake2b
 
 from fulcrum.cases import Case, Proposal, ReasonCode, ReviewKind, Route, Routing
+from fulcrum.halting import Halt
 from fulcrum.process import Autonomy, ReviewPolicy
 from fulcrum.report import Standing
 
@@ -15,14 +16,21 @@ ALONE = frozenset({Autonomy.SUPERVISED, Autonomy.AUTONOMOUS})
 
 
 def route(
-    proposal: Proposal, broken: Sequence[str], standing: Standing, policy: ReviewPolicy, *, exact: bool = False
+    proposal: Proposal,
+    broken: Sequence[str],
+    standing: Standing,
+    policy: ReviewPolicy,
+    *,
+    exact: bool = False,
+    halt: Halt | None = None,
 ) -> Routing:
     """Decide whether a proposal needs a person.
 
     `broken` are the reasons of the outcome gate's broken rules. A proposal by rule is `exact` and has no confidence
-    to weigh. What would clear is drawn into the audit sample with the policy's probability.
+    to weigh. While a `halt` is in force nothing clears. What would clear is drawn into the audit sample with the
+    policy's probability.
     """
-    code, reason = _verdict(proposal, broken, standing, exact=exact)
+    code, reason = _verdict(proposal, broken, standing, exact=exact, halt=halt)
     if code is not ReasonCode.SUFFICIENT:
         return Routing(case_id=proposal.case_id, route=Route.REVIEW, code=code, reason=reason, queue=policy.queue)
     if draw(proposal.case_id, proposal.sop_version) < policy.audit_share:
@@ -111,7 +119,11 @@ NOT_ALONE = {
 }
 
 
-def _verdict(proposal: Proposal, broken: Sequence[str], standing: Standing, *, exact: bool) -> tuple[ReasonCode, str]:
+def _verdict(
+    proposal: Proposal, broken: Sequence[str], standing: Standing, *, exact: bool, halt: Halt | None
+) -> tuple[ReasonCode, str]:
+    if not broken and halt is not None:
+        return ReasonCode.HALTED, f"halted by {halt.by}"
     if not broken and standing.autonomy not in ALONE:
         return ReasonCode.AUTONOMY, NOT_ALONE[standing.autonomy]
     if not broken and exact:

@@ -12,8 +12,9 @@ from fulcrum.ai.budget import Budget
 from fulcrum.ai.endpoint import Endpoint
 from fulcrum.cases import Batch, Case, Proposal, Route, Routing, Status
 from fulcrum.effects import postings
-from fulcrum.errors import GateFailed
+from fulcrum.errors import GateFailed, ProcessHalted
 from fulcrum.gates import GateResult, evaluate
+from fulcrum.halting import Halt
 from fulcrum.ledger import Cleared, Ledger
 from fulcrum.process import AiStep, Gate, GateContext, Process, Row, Stage
 from fulcrum.report import Standing
@@ -108,11 +109,17 @@ def route(run: Working, checked: Checked) -> tuple[Batch, int]:
     """Decide and record the route of each proposal of the last AI step; return what is cleared, and of how many."""
     started = run.ledger.store.now()
     proposed = run.ledger.work.behind(checked.batch, run.process.place(checked.after))
-    routings = [_route(run, checked, proposal) for _, proposal in proposed]
-    clear = {routing.case_id for routing in routings if routing.route is Route.CLEARED}
-    cleared = {case.id: _outcome(run, case, proposal) for case, proposal in proposed if case.id in clear}
-    _record(run, checked, routings, cleared, started)
-    return checked.batch.only(clear), len(proposed)
+    while True:
+        halt = run.ledger.halts.standing(run.process.name)
+        routings = [_route(run, checked, proposal, halt) for _, proposal in proposed]
+        clear = {routing.case_id for routing in routings if routing.route is Route.CLEARED}
+        cleared = {case.id: _outcome(run, case, proposal) for case, proposal in proposed if case.id in clear}
+        try:
+            _record(run, checked, routings, cleared, started)
+        except ProcessHalted:
+            # Somebody has halted it since that was read: the ledger has cleared nothing, and all is judged again.
+            continue
+        return checked.batch.only(clear), len(proposed)
 
 
 def hold(run: Working, checked: Checked) -> tuple[frozenset[str], int]:
@@ -175,9 +182,9 @@ def _to_people(run: Working, batch: Batch, step: AiStep, unanswered: Unanswered)
     return routings
 
 
-def _route(run: Working, checked: Checked, proposal: Proposal) -> Routing:
+def _route(run: Working, checked: Checked, proposal: Proposal, halt: Halt | None) -> Routing:
     broken, exact = checked.reasons(proposal.case_id), proposal.kind == "rule"
-    return route_of(proposal, broken, run.standing, run.process.review, exact=exact)
+    return route_of(proposal, broken, run.standing, run.process.review, exact=exact, halt=halt)
 
 
 def _outcome(run: Working, case: Case, proposal: Proposal) -> Cleared:

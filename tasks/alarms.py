@@ -8,6 +8,7 @@ from prefect.events import emit_event
 from prefect.logging import get_run_logger
 
 from fulcrum.due import Urgency
+from fulcrum.halting import Halt
 from fulcrum.process import Process
 from fulcrum.reviewers import key_of
 
@@ -16,6 +17,27 @@ LOCKED = "fulcrum.reviewer.locked"
 
 OVERDUE = "fulcrum.review.overdue"
 """Reviews of a process are near their due date or past it."""
+
+
+HALTED, RESUMED = "fulcrum.process.halted", "fulcrum.process.resumed"
+"""Somebody has halted a process, which clears nothing from then on; somebody has resumed it."""
+
+
+def say_halt(process: Process, halt: Halt) -> None:
+    """Say that a process is halted, or resumed where the halt is over, and by whom and why."""
+    over = halt.resumed_at is not None
+    emit_event(
+        event=RESUMED if over else HALTED,
+        resource={"prefect.resource.id": f"fulcrum.process.{process.name}", "prefect.resource.name": process.title},
+        payload={
+            "process": process.name,
+            "owner": process.owner.name,
+            "on_call": process.on_call,
+            "by": halt.resumed_by if over else halt.by,
+            "reason": halt.resumed_reason if over else halt.reason,
+            "all": halt.whole,
+        },
+    )
 
 
 def say_locked(reviewer: str, process: Process) -> None:

@@ -227,7 +227,7 @@ def tags_of(ledger: Ledger, process: Process, dossier: Dossier) -> list[str]:
     tags = [process.name, f"reason:{review.code}", f"queue:{review.queue}", f"priority:{_priority(process, dossier)}"]
     tags += [f"for:{review.assignee}"] if review.assignee else []
     tags += [f"due:{review.urgency}"] if review.urgency is not Urgency.WAITING else []
-    return [*tags, TAG, _mark(ledger)]
+    return [*tags, TAG, mark_of(ledger)]
 
 
 def retag(client: SyncPrefectClient, ledger: Ledger, process: Process, review: Review) -> None:
@@ -280,7 +280,7 @@ def _run(ledger: Ledger, process: Process, dossier: Dossier) -> Json:
     }
 
 
-def _mark(ledger: Ledger) -> str:
+def mark_of(ledger: Ledger) -> str:
     """Tag a ledger's reviews as its own: case ids follow from their documents, so two ledgers may have the same."""
     return f"ledger:{ledger.identity}"
 
@@ -297,7 +297,7 @@ def _among(review: Review, case_ids: Collection[str] | None) -> bool:
 
 def _waiting(client: SyncPrefectClient, ledger: Ledger, process: Process) -> Iterator[FlowRun]:
     chosen = FlowRunFilter.model_validate(
-        {"tags": {"all_": [process.name, TAG, _mark(ledger)]}, "state": {"type": {"any_": ["PAUSED"]}}}
+        {"tags": {"all_": [process.name, TAG, mark_of(ledger)]}, "state": {"type": {"any_": ["PAUSED"]}}}
     )
     for offset in range(0, 1_000_000, PAGE):
         page = client.read_flow_runs(flow_run_filter=chosen, limit=PAGE, offset=offset)

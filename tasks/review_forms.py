@@ -93,11 +93,18 @@ def ask_again(client: SyncPrefectClient, flow_run_id: UUID, form: Form, attempt:
 
 def forget_forms(client: SyncPrefectClient, flow_run_id: UUID, *, before: int | None = None) -> None:
     """Delete what a run's forms and answers hold of the case; with `before` only those of earlier attempts."""
-    found = client.filter_flow_run_input(flow_run_id, key_prefix=_PREFIX, limit=_MOST_INPUTS, exclude_keys=set())
-    for key in _of_attempts((item.key for item in found), before):
+    for key in _of_attempts(form_keys(client, flow_run_id), before):
         # Another run of the same clean-up may have been faster.
         with suppress(ObjectNotFound):
             client.delete_flow_run_input(flow_run_id, key)
+
+
+def form_keys(client: SyncPrefectClient, flow_run_id: UUID) -> list[str]:
+    """Name the inputs that hold a run's forms and answers; none of a run that is gone."""
+    with suppress(ObjectNotFound):
+        found = client.filter_flow_run_input(flow_run_id, key_prefix=_PREFIX, limit=_MOST_INPUTS, exclude_keys=set())
+        return [item.key for item in found]
+    return []
 
 
 def _of_attempts(keys: Iterable[str], before: int | None) -> list[str]:

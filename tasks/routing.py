@@ -18,6 +18,9 @@ from tasks.run import ProcessRun
 def route(run: ProcessRun, checked: Checked) -> Batch:
     """Decide and record the route of each proposal of the last AI step; return the cleared cases."""
     cleared, proposed = working.route(run, checked)
+    halt = run.ledger.halts.standing(run.process.name)
+    if halt is not None:
+        get_run_logger().warning("%s is halted by %s: nothing is cleared", run.process.name, halt.by)
     get_run_logger().info("Cleared %d of %d cases; the others go to people", len(cleared), proposed)
     return cleared
 

@@ -12,6 +12,11 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes is the machine's affair.
+settings.register_profile("fulcrum", deadline=None)
+settings.load_profile("fulcrum")
 
 POSTGRES = "postgresql+psycopg://postgres@127.0.0.1:5432"
 """Where the test PostgreSQL answers; it needs no password."""

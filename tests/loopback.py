@@ -11,7 +11,7 @@ from time import monotonic, sleep
 from typing import Any
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 40) -> Any:
+def wait_for(condition: Callable[[], Any], seconds: float = 120) -> Any:
     """Wait until a condition holds; return what it found."""
     end = monotonic() + seconds
     while not (found := condition()):

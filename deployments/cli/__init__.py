@@ -21,6 +21,8 @@ app.command(
 )
 app.command("deployments.cli.scaffolding:new", name="new", help="Make a new process, which runs at once in shadow.")
 app.command("deployments.cli.stack:up", name="up", help="Keep the local stack running: server, UI and workers.")
+app.command("deployments.cli.halting:halt", name="halt", help="Let a process, or all, clear nothing until resumed.")
+app.command("deployments.cli.halting:resume", name="resume", help="Let a halted process go on.")
 app.command("deployments.cli.cases:cases", name="cases", help="List a process's cases.")
 app.command("deployments.cli.cases:case", name="case", help="Show one case's whole history.")
 app.command("deployments.cli.deciding:reviews", name="reviews", help="List what waits for a person.")
@@ -39,6 +41,7 @@ app.command("deployments.cli.measuring:kpis", name="kpis", help="Show a process 
 app.command("deployments.cli.standard:sop", name="sop", help="Show a process's procedure as a document.")
 app.command("deployments.cli.standard:readiness", name="readiness", help="Check what a process needs to be deployed.")
 app.command("deployments.cli.stack:bootstrap", name="bootstrap", help="Register blocks, pools and deployments.")
+app.command("deployments.cli.doctor:doctor", name="doctor", help="Look whether all that Fulcrum stands on is there.")
 app.command("deployments.cli.stack:migrate", name="migrate", help="Bring the ledger's schema up to date.")
 
 autonomy = App(name="autonomy", help="Show or set what a process may do alone; fulcrum autonomy PROCESS shows it.")

@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from deployments.cli.display import out, print_json, table
+from deployments.cli.halting import standing_line
 from deployments.cli.opening import open_ledger
 from flows.registry import process as find
 from fulcrum.errors import UsageError
@@ -29,9 +30,12 @@ def show(process: str, *, json: Annotated[bool, Parameter(negative="")] = False)
     with open_ledger() as ledger:
         changes = ledger.runs.standings(definition.name)
         alarms = ledger.watching.alarms(definition.name)
+        halt = ledger.halts.standing(definition.name)
     if json:
         print_json(changes)
         return
+    if halt is not None:
+        out.print(f"{standing_line(halt)}\n", markup=False)
     if not changes:
         out.print(f"No run yet; the first one starts as defined: {definition.autonomy}, {definition.review.threshold}.")
         return

@@ -20,6 +20,9 @@ from fulcrum.settings import settings as read_settings
 HAND_OVER = 10.0
 """Seconds that a command waits at its end for its last events and logs to reach the server."""
 
+SOON = {"PREFECT_API_REQUEST_TIMEOUT": "5", "PREFECT_CLIENT_MAX_RETRIES": "0"}
+"""For whoever only wants to know whether a server is there, or to tell it something in passing."""
+
 _POLL = 0.2
 
 
@@ -48,6 +51,39 @@ def api(settings: Settings | None = None, *, say: Callable[[str], None] = lambda
             stack.enter_context(applied({**stack_variables(chosen, record.url), **QUIET}))
             stack.callback(hand_over)
             yield record.url
+
+
+@contextmanager
+def api_there(settings: Settings | None = None) -> Iterator[str | None]:
+    """Point this process's Prefect at an API that answers, and yield its URL; None where there is none.
+
+    None is started, and nobody waits for one: it is the API that PREFECT_API_URL names, or the server that runs on this
+    home. Like `api`, to be entered before anything imports prefect.
+    """
+    chosen = settings or read_settings()
+    own, url = os.environ.get("PREFECT_API_URL"), configured(chosen)
+    if url is None:
+        yield None
+        return
+    hand_over()
+    # Prefect makes its own folder in the home, and warns where there is none.
+    chosen.home.mkdir(parents=True, exist_ok=True)
+    with applied({**(client_variables(chosen) if own else stack_variables(chosen, url)), **QUIET, **SOON}):
+        from prefect.client.orchestration import get_client  # noqa: PLC0415 - once it is known which server is meant
+
+        with get_client(sync_client=True) as client:
+            there = client.api_healthcheck() is None
+        yield url if there else None
+        hand_over()
+
+
+def configured(settings: Settings | None = None) -> str | None:
+    """Name the API that a command would talk to without starting one; whether it answers is another question."""
+    chosen = settings or read_settings()
+    if url := os.environ.get("PREFECT_API_URL"):
+        return url
+    record = running(chosen) if chosen.home.exists() else None
+    return record.url if record else None
 
 
 def running(settings: Settings | None = None) -> Record | None:

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from fulcrum.ledger.audit import Audit
 from fulcrum.ledger.catalogues import Catalogues
 from fulcrum.ledger.examples import Examples
+from fulcrum.ledger.halts import Halts
 from fulcrum.ledger.intake import Intake, TakenIn
 from fulcrum.ledger.leases import Leases
 from fulcrum.ledger.logs import Logs
@@ -20,6 +21,7 @@ from fulcrum.ledger.migrate import ensure_current, migrate
 from fulcrum.ledger.outbox import Outbox, Parcel, Result
 from fulcrum.ledger.queue import Bundle, Queue
 from fulcrum.ledger.reading import History, Reading
+from fulcrum.ledger.retention import Retention
 from fulcrum.ledger.reviewers import Reviewers
 from fulcrum.ledger.reviews import Dossier, Reviews
 from fulcrum.ledger.runs import Runs
@@ -48,6 +50,8 @@ class Ledger:
         self.catalogues = Catalogues(store)
         self.reading = Reading(store)
         self.watching = Watching(store)
+        self.halts = Halts(store)
+        self.retention = Retention(store)
         self.audit = Audit(store)
         self.logs = Logs(store)
 

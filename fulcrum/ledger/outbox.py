@@ -13,6 +13,7 @@ from sqlalchemy.orm import aliased
 from fulcrum.cases import Delivery, Effect, Json, ReasonCode, Receipt, ReviewKind, Route, Routing
 from fulcrum.due import Due
 from fulcrum.errors import FulcrumError, LeaseLost
+from fulcrum.ledger.halts import halt_in_force
 from fulcrum.ledger.journal import IN_A_STATEMENT, LEASE, Change, apply, content_row, read_contents
 from fulcrum.ledger.review_rows import open_reviews
 from fulcrum.ledger.states import TRANSITIONS
@@ -66,6 +67,7 @@ class Outbox:
         """Take deliveries that are due (or were `before` a moment) and that nobody holds, oldest first.
 
         A posting waits while an older effect of its case is still to come: what is reversed must be reversed first.
+        While the process is halted, only what people have decided is handed out.
         """
         now = self._store.now()
         token = secrets.token_hex(16)
@@ -92,6 +94,8 @@ class Outbox:
         if case_ids is not None:
             query = query.where(DeliveryRow.case_id.in_(case_ids[:IN_A_STATEMENT]))
         with self._store.write() as tx:
+            if halt_in_force(tx, process) is not None:
+                query = query.where(DeliveryRow.decided_by.is_not(None))
             rows = tx.execute(query).mappings().all()
             held = {"lease_token": token, "lease_until": now + LEASE}
             tx.execute(update(DeliveryRow).where(DeliveryRow.key.in_([row["key"] for row in rows])).values(held))

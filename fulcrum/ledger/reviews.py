@@ -24,10 +24,11 @@ from fulcrum.cases import (
     Verdict,
 )
 from fulcrum.due import Due
-from fulcrum.errors import AlreadyDecided, CaseNotFound, DecisionRefused, ReviewNotFound
+from fulcrum.errors import AlreadyDecided, CaseErased, CaseNotFound, DecisionRefused, ReviewNotFound
 from fulcrum.ledger.columns import begins
 from fulcrum.ledger.journal import Change, apply, chunked, keep_content, read_contents
 from fulcrum.ledger.outbox import delivered_effects, post
+from fulcrum.ledger.retention import is_erased
 from fulcrum.ledger.review_rows import DECIDED, OPEN, open_reviews, review_of
 from fulcrum.ledger.store import Store
 from fulcrum.ledger.tables import CaseRow, DecisionRow, ReviewRow, UsedCodeRow
@@ -149,10 +150,17 @@ class Reviews:
     def reopen(
         self, case_id: str, *, by: str, reason: str, reversals: Sequence[Delivery], queue: str, due: Due
     ) -> None:
-        """Put a finished case back before a person and reverse its standing effects by deliveries of their own."""
+        """Put a finished case back before a person and reverse its standing effects by deliveries of their own.
+
+        Raises CaseNotFound, IllegalTransition, or CaseErased where its contents are gone.
+        """
         now = self._store.now()
         with self._store.write() as tx:
+            # Locked first, as housekeeping does: a case is erased or reopened, not both at once.
+            tx.execute(select(CaseRow.id).where(CaseRow.id == case_id).with_for_update())
             case = _one(tx, case_id)
+            if is_erased(tx, case_id):
+                raise CaseErased(case_id=case_id)
             words = f"reopened by {by}"
             kind = ReviewKind.REPAIR if case.status is Status.DISCARDED else ReviewKind.DECIDE
             route = Route.QUARANTINED if kind is ReviewKind.REPAIR else Route.REVIEW

@@ -342,6 +342,21 @@ class ProcessStateRow(Base):
     set_at: Mapped[datetime]
 
 
+class HaltRow(Base):
+    """A halt of a process, or of all (`*`), by whom and why; it is in force until it has been resumed."""
+
+    __tablename__ = "halts"
+
+    process: Mapped[str] = mapped_column(String(64), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    halted_by: Mapped[str] = mapped_column(String(200))
+    reason: Mapped[str] = mapped_column(Text)
+    halted_at: Mapped[datetime]
+    resumed_by: Mapped[str | None] = mapped_column(String(200))
+    resumed_reason: Mapped[str | None] = mapped_column(Text)
+    resumed_at: Mapped[datetime | None]
+
+
 class ExampleRow(Base):
     """A labelled record: what came in and what is true of it. Erasing its body leaves the row, so it stays erased."""
 

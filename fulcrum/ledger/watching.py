@@ -239,7 +239,8 @@ def _happened(activity: str, facts: Json, reviews: Mapping[str, tuple[ReasonCode
 
 def _handled(tx: Connection, rows: Sequence[RowMapping]) -> list[Handled]:
     ids = list(dict.fromkeys(row["case_id"] for row in rows))
-    cases = {case.id: case for case in read_cases(tx, ids)}
+    # What was routed had an input: without one, the case has been erased, and there is nothing to compare.
+    cases = {case.id: case for case in read_cases(tx, ids) if case.input}
     proposals = read_proposals(tx, ids)
     calls, changed = _calls(tx, ids), _changed(tx, ids)
     return [

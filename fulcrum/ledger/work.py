@@ -12,6 +12,7 @@ from sqlalchemy import Connection, RowMapping, insert, select
 
 from fulcrum.cases import Batch, Case, Delivery, Json, ModelCall, Proposal, Route, Routing, Status
 from fulcrum.due import ONE_DAY, Due
+from fulcrum.ledger.halts import refuse_while_halted
 from fulcrum.ledger.journal import IDS, INSERT_CONTENTS, Change, Kept, apply, chunked, content_row, read_contents
 from fulcrum.ledger.outbox import post
 from fulcrum.ledger.review_rows import open_reviews
@@ -151,10 +152,13 @@ class Work:
     ) -> None:
         """Record each case's route with its reason: cleared ones get their outcome and outbox rows, others a review.
 
-        `gate` and `version` say which rules, or which step, the route follows from.
+        `gate` and `version` say which rules, or which step, the route follows from. Raises ProcessHalted where it
+        would clear a case of a process that is halted; then nothing changed.
         """
         now = self._store.now()
         with self._store.write() as tx:
+            if cleared:
+                refuse_while_halted(tx, batch.process)
             owed = unbooked(tx, [routing.case_id for routing in routings])
             changes = [
                 _route_change(r, cleared.get(r.case_id), owed.get(r.case_id), (gate, version), started_at)

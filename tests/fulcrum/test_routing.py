@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from flows.invoice_intake.process import INVOICE_INTAKE
 from fulcrum.cases import Case, Proposal, ReasonCode, ReviewKind, Route, Status, case_id_of
+from fulcrum.halting import EVERY, Halt
 from fulcrum.ledger import Cleared
 from fulcrum.process import Autonomy
 from fulcrum.report import Standing
@@ -68,6 +69,25 @@ def test_every_combination_has_its_route_and_its_words(
         assert found.reason.strip()
         assert found.queue == ("" if found.route is Route.CLEARED else POLICY.queue)
         assert found.audit_probability == (0.0 if found.route is Route.CLEARED else None)
+
+
+@pytest.mark.parametrize("scope", ["invoice-intake", EVERY])
+@pytest.mark.parametrize("exact", [False, True])
+@pytest.mark.parametrize("autonomy", Autonomy)
+def test_nothing_clears_while_a_halt_is_in_force(autonomy: Autonomy, exact: bool, scope: str) -> None:
+    """Whatever the process may do alone and however sure the AI is: people decide, and nothing is drawn for an audit.
+
+    A broken rule stays the reason, for it is what the person is to look at.
+    """
+    halt = Halt(scope=scope, by="Ada", reason="odd totals", at=NOW)
+    always = replace(POLICY, audit_share=1.0)
+    for confidence, threshold in product(CONFIDENCES, THRESHOLDS):
+        standing = Standing(autonomy, threshold)
+        found = route(proposed(confidence), (), standing, always, exact=exact, halt=halt)
+        assert (found.route, found.code, found.reason) == (Route.REVIEW, ReasonCode.HALTED, "halted by Ada")
+        assert (found.kind, found.queue, found.audit_probability) == (ReviewKind.DECIDE, POLICY.queue, None)
+        broken = route(proposed(confidence), BROKEN, standing, always, exact=exact, halt=halt)
+        assert (broken.route, broken.code) == (Route.REVIEW, ReasonCode.GATE)
 
 
 def test_a_gates_reasons_are_all_told() -> None:
