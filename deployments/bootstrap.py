@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from deployments.automations import BLOCK as ALERTS
+from deployments.automations import apply as apply_automations
 from deployments.declared import apply, declared
 from deployments.desk import TICKETS
 from deployments.desk.secret import secret_of
@@ -77,6 +79,7 @@ def bootstrap(
         changes.extend(_default_blocks(client, chosen, desk))
         changes.extend(_pools(client))
         changes.extend(_deployments(client, chosen, file, allow_draft=allow_draft))
+        changes.extend(Change("automation", name, done) for name, done in apply_automations(client))
     return changes
 
 
@@ -139,12 +142,24 @@ def _defaults(settings: Settings, desk: str | None) -> dict[str, Block]:
         "model-endpoint/default": ModelEndpoint(),
         "case-ledger/default": CaseLedger(),
         f"secret/{SECRET}": Secret(value=new_key()),
+        ALERTS: _alerts(settings),
     }
     for reference in _targets():
         block = _target(reference, settings, desk)
         if block is not None:
             found[reference] = block
     return found
+
+
+def _alerts(settings: Settings) -> Block:
+    """Make the default channel of alerts: what `fulcrum alerts listen` receives on this machine."""
+    from prefect.blocks.notifications import CustomWebhookNotificationBlock  # noqa: PLC0415 - see above
+
+    return CustomWebhookNotificationBlock(
+        name="fulcrum-alerts",
+        url=f"http://127.0.0.1:{settings.alerts_port}/alerts",
+        json_data={"subject": "{{subject}}", "body": "{{body}}"},
+    )
 
 
 def _targets() -> Iterator[str]:

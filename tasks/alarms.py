@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
 
 from prefect.events import emit_event
 from prefect.logging import get_run_logger
 
+from fulcrum.alerts import CAUSES, Severity, message
 from fulcrum.due import Urgency
 from fulcrum.halting import Halt
+from fulcrum.ledger import Ledger
 from fulcrum.process import Process
 from fulcrum.reviewers import key_of
 
-LOCKED = "fulcrum.reviewer.locked"
-"""Somebody has typed too many wrong codes under a reviewer's name."""
+ENDED = "fulcrum.alarm.over"
+"""Something that was told before is over."""
 
-OVERDUE = "fulcrum.review.overdue"
-"""Reviews of a process are near their due date or past it."""
+PATIENCE = timedelta(minutes=15)
+"""How long a page may stand before the deputy hears of it as well."""
 
 
 HALTED, RESUMED = "fulcrum.process.halted", "fulcrum.process.resumed"
@@ -28,7 +34,7 @@ def say_halt(process: Process, halt: Halt) -> None:
     over = halt.resumed_at is not None
     emit_event(
         event=RESUMED if over else HALTED,
-        resource={"prefect.resource.id": f"fulcrum.process.{process.name}", "prefect.resource.name": process.title},
+        resource=_resource(process),
         payload={
             "process": process.name,
             "owner": process.owner.name,
@@ -40,26 +46,66 @@ def say_halt(process: Process, halt: Halt) -> None:
     )
 
 
-def say_locked(reviewer: str, process: Process) -> None:
-    """Raise an alert that a reviewer is locked."""
+def say_locked(ledger: Ledger, reviewer: str, process: Process) -> None:
+    """Tell that a reviewer is locked."""
     get_run_logger().warning("Reviewer %s is locked for 15 minutes: too many wrong codes", reviewer)
+    resource = {"prefect.resource.id": f"fulcrum.reviewer.{key_of(reviewer)}", "prefect.resource.name": reviewer}
+    tell(ledger, process, "reviewer.locked", {"reviewer": reviewer}, resource=resource)
+
+
+def say_overdue(ledger: Ledger, process: Process, moved: Counter[Urgency], waiting: Counter[Urgency]) -> None:
+    """Tell how many reviews of a process have come near their due date or past it, and how many wait in all."""
+    tell(ledger, process, "review.overdue", {"moved": dict(moved), "waiting": dict(waiting)})
+
+
+def tell(
+    ledger: Ledger,
+    process: Process,
+    kind: str,
+    facts: Mapping[str, Any],
+    *,
+    event_id: UUID | None = None,
+    resource: dict[str, str] | None = None,
+) -> None:
+    """Tell a cause as an event that carries the whole message; told twice under one id it is one event."""
+    cause = CAUSES[kind]
+    counts = {status.value: count for status, count in ledger.reading.counts(process.name).items()}
     emit_event(
-        event=LOCKED,
-        resource={"prefect.resource.id": f"fulcrum.reviewer.{key_of(reviewer)}", "prefect.resource.name": reviewer},
-        payload={"process": process.name, "owner": process.owner.name, "on_call": process.on_call},
+        event=cause.event,
+        resource=resource or _resource(process),
+        payload=message(cause, process, facts, counts),
+        id=event_id or uuid4(),
     )
 
 
-def say_overdue(process: Process, moved: Counter[Urgency], waiting: Counter[Urgency]) -> None:
-    """Say how many reviews of a process have come near their due date or past it, and how many wait in all."""
-    emit_event(
-        event=OVERDUE,
-        resource={"prefect.resource.id": f"fulcrum.process.{process.name}", "prefect.resource.name": process.title},
-        payload={
-            "process": process.name,
-            "owner": process.owner.name,
-            "on_call": process.on_call,
-            "moved": dict(moved),
-            "waiting": dict(waiting),
-        },
-    )
+def tell_once(ledger: Ledger, process: Process, kind: str, facts: Mapping[str, Any]) -> None:
+    """Tell a cause that lasts, unless it stands already: one cause is one message, not one a run or a case."""
+    alarm = ledger.alarms.begin(process.name, kind, dict(facts))
+    if alarm is not None:
+        tell(ledger, process, kind, facts, event_id=UUID(alarm.id))
+
+
+def tell_over(ledger: Ledger, process: Process, kind: str) -> None:
+    """Tell that a cause is gone, where it was told before."""
+    if not ledger.alarms.end(process.name, kind):
+        return
+    cause = CAUSES[kind]
+    title = f"[over] {process.title}: {kind.replace('.', ' ')}"
+    body = f"It is over: {cause.means[0].lower()}{cause.means[1:]}"
+    payload = {"severity": cause.severity.value, "title": title, "body": body, "process": process.name, "kind": kind}
+    emit_event(event=ENDED, resource=_resource(process), payload=payload)
+
+
+def pass_on(ledger: Ledger, processes: Mapping[str, Process]) -> int:
+    """Tell the deputy of each page that nobody has taken for a quarter of an hour; give how many."""
+    pages = frozenset(kind for kind, cause in CAUSES.items() if cause.severity is Severity.PAGE)
+    late = [alarm for alarm in ledger.alarms.pass_on(pages, PATIENCE) if alarm.process in processes]
+    for alarm in late:
+        process = processes[alarm.process]
+        deputy = f"{process.deputy.name} <{process.deputy.email}>"
+        tell(ledger, process, alarm.kind, {"for": deputy, "nobody has taken it since": f"{alarm.raised_at:%H:%M} UTC"})
+    return len(late)
+
+
+def _resource(process: Process) -> dict[str, str]:
+    return {"prefect.resource.id": f"fulcrum.process.{process.name}", "prefect.resource.name": process.title}

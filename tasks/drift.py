@@ -6,7 +6,6 @@ from uuid import UUID
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
-from prefect.events import emit_event
 from prefect.logging import get_run_logger
 
 from fulcrum.checking import DRIFT, Checked, check
@@ -14,16 +13,8 @@ from fulcrum.drift import markdown
 from fulcrum.ledger import Ledger
 from fulcrum.ledger.watching import Alarm
 from fulcrum.process import Process
+from tasks.alarms import tell
 from tasks.artifacts import show
-
-DRIFTED = "fulcrum.drift.detected"
-"""Inputs, outputs or people's corrections are not any more what they were when autonomy was granted."""
-
-BROKEN = "fulcrum.promise.broken"
-"""A rate that the process promises is broken."""
-
-LOWERED = "fulcrum.autonomy.lowered"
-"""A process may do less alone from its next run on, because a promise is broken."""
 
 
 @task(cache_policy=NO_CACHE, task_run_name="watch {process.name}")
@@ -37,31 +28,17 @@ def watch(ledger: Ledger, process: Process) -> Checked:
         get_run_logger().warning("%s: a promise is broken; %s after %s", process.name, after.autonomy, before.autonomy)
     unsaid = ledger.watching.unsaid(process.name)
     for alarm in unsaid:
-        _say(process, alarm)
+        _say(ledger, process, alarm)
     ledger.watching.said([alarm.id for alarm in unsaid])
     return found
 
 
-def _say(process: Process, alarm: Alarm) -> None:
+def _say(ledger: Ledger, process: Process, alarm: Alarm) -> None:
     """Give an alarm out; said twice it is one event, because the alarm is its id."""
+    facts = {"subject": alarm.subject, **alarm.facts}
     if alarm.kind == DRIFT:
-        _emit(process, alarm, DRIFTED, alarm.id)
+        tell(ledger, process, "drift.detected", facts, event_id=UUID(alarm.id))
         return
-    _emit(process, alarm, BROKEN, alarm.id)
+    tell(ledger, process, "promise.broken", facts, event_id=UUID(alarm.id))
     if "autonomy" in alarm.facts:
-        _emit(process, alarm, LOWERED, str(UUID(int=UUID(alarm.id).int ^ 1)))
-
-
-def _emit(process: Process, alarm: Alarm, event: str, event_id: str) -> None:
-    emit_event(
-        event=event,
-        resource={"prefect.resource.id": f"fulcrum.process.{process.name}", "prefect.resource.name": process.title},
-        payload={
-            "process": process.name,
-            "owner": process.owner.name,
-            "on_call": process.on_call,
-            "subject": alarm.subject,
-            **alarm.facts,
-        },
-        id=UUID(event_id),
-    )
+        tell(ledger, process, "autonomy.lowered", facts, event_id=UUID(int=UUID(alarm.id).int ^ 1))

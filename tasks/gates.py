@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
-from prefect.events import emit_event
 
 from fulcrum.cases import Batch
 from fulcrum.gates import GateResult, markdown
 from fulcrum.process import Gate
 from fulcrum.working import Checked, failure, judge
+from tasks.alarms import tell
 from tasks.artifacts import show
 from tasks.run import ProcessRun
 
@@ -29,13 +29,8 @@ def check(run: ProcessRun, batch: Batch, gate: Gate) -> Checked:
 
 def _alert(run: ProcessRun, gate: Gate, result: GateResult) -> None:
     """Say that an outcome batch goes wholly to people."""
-    process = run.process
-    emit_event(
-        "fulcrum.gate.failed",
-        resource={"prefect.resource.id": f"fulcrum.process.{process.name}", "prefect.resource.name": process.title},
-        payload={"run_id": run.run_id, "gate": gate.name, "failed": len(result.failed), "total": result.total,
-                 "rules": list(result.failing_rules)},
-    )  # fmt: skip
+    facts = {"run_id": run.run_id, "gate": gate.name, "failed": len(result.failed), "total": result.total}
+    tell(run.ledger, run.process, "gate.failed", facts | {"rules": list(result.failing_rules)})
 
 
 def _show(run: ProcessRun, gate: Gate, result: GateResult) -> None:

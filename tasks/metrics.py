@@ -9,9 +9,11 @@ from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
 from prefect.logging import get_run_logger
 
+from fulcrum.cases import Status
 from fulcrum.errors import LedgerUnavailable
 from fulcrum.metrics import as_json, points
 from fulcrum.report import RunReport, markdown, report_of
+from tasks.alarms import tell_once, tell_over
 from tasks.artifacts import show
 from tasks.run import ProcessRun
 from tasks.telemetry import export
@@ -32,9 +34,30 @@ def measure(run: ProcessRun, *, failed: bool = False) -> None:
         related=[{"prefect.resource.id": f"prefect.flow-run.{run.run_id}", "prefect.resource.role": "flow-run"}],
         payload=(run.report.model_dump(mode="json") if run.report else {}) | {"metrics": as_json(run.points)},
     )
+    _tell(run, failed=failed)
     export(run.points, {"fulcrum.process": process.name, "gen_ai.request.model": run.endpoint.model})
     if run.report:
         show(markdown(run.report, process.title), key=f"{process.name}-run", description="The run in figures")
+
+
+def _tell(run: ProcessRun, *, failed: bool) -> None:
+    """Tell what went wrong, once while it lasts, and that it is over where it is."""
+    report, ledger, process = run.report, run.ledger, run.process
+    if report is None:
+        return
+    _stands(run, "run.failed", failed, {"run": run.run_id})
+    waiting = ledger.reading.counts(process.name).get(Status.DELIVERY_FAILED, 0)
+    _stands(run, "deliveries.failing", waiting > 0, {"deliveries": waiting})
+    silent = report.degraded + sum(report.faults.values())
+    if silent or report.model_calls:
+        _stands(run, "ai.degraded", silent > 0, {"without an answer": silent, **report.faults})
+
+
+def _stands(run: ProcessRun, kind: str, stands: bool, facts: dict[str, object]) -> None:
+    if stands:
+        tell_once(run.ledger, run.process, kind, facts)
+    else:
+        tell_over(run.ledger, run.process, kind)
 
 
 def _report(run: ProcessRun) -> RunReport | None:

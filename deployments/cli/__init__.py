@@ -63,6 +63,12 @@ def _show_autonomy(process: str, *, json: Annotated[bool, Parameter(negative="")
     show(process, json=json)
 
 
+alerts = App(name="alerts", help="Receive alerts, list what stands, take one on.")
+alerts.command("deployments.cli.alerts:listen", name="listen", help="Receive alerts and signs of life here.")
+alerts.command("deployments.cli.alerts:listed", name="list", help="List what was told and is not over.")
+alerts.command("deployments.cli.alerts:ack", name="ack", help="Take an alert on.")
+app.command(alerts)
+
 audit = App(name="audit", help="Check that the ledger says what was written.")
 audit.command("deployments.cli.audit:verify", name="verify", help="Check every history, and what runs have published.")
 audit.command("deployments.cli.audit:show", name="show", help="Tell a case's whole story.")

@@ -101,7 +101,7 @@ def _proved(ledger: Ledger, process: Process, said: Said, person: Reviewer, bund
         return proved(ledger, f"bundle {bundle.id}", person, said.code, reviewers_seal)
     except ReviewerLocked as locked:
         if locked.facts["new"]:
-            say_locked(person.name, process)
+            say_locked(ledger, person.name, process)
         raise
 
 

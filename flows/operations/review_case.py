@@ -84,7 +84,7 @@ def _answered(ledger: Ledger, process: Process, review: Review, client: SyncPref
     except DecisionRefused as refusal:
         attempt = asked.times + 1
         if isinstance(refusal, ReviewerLocked) and refusal.facts["new"]:
-            say_locked(str(refusal.facts["reviewer"]), process)
+            say_locked(ledger, str(refusal.facts["reviewer"]), process)
         get_run_logger().info("The answer to review %s cannot be taken; asking again (%d)", review.id, attempt)
         again = form_of(process, dossier, problem=str(refusal.facts["problem"]), before=asked.answer)
         ask_again(client, run_id, again, attempt)

@@ -18,8 +18,9 @@ from fulcrum.delivery import deliver_due
 from fulcrum.due import Urgency
 from fulcrum.ledger import Ledger
 from fulcrum.process import Process
-from tasks.alarms import say_overdue
+from tasks.alarms import pass_on, say_overdue
 from tasks.artifacts import show
+from tasks.beat import heartbeat
 from tasks.desk import assign_open, press_due
 from tasks.review import publish, put_back, take_down_settled
 from tasks.targets import load_targets
@@ -31,6 +32,8 @@ def review_desk(process: str | None = None) -> State[Any]:
     with load_ledger() as ledger, get_client(sync_client=True) as client:
         chosen = [ledger.catalogues.bind(process_of(name)) for name in ([process] if process else names())]
         rows = [_look_after(ledger, each, client) for each in chosen]
+        pass_on(ledger, {each.name: each for each in chosen})
+    heartbeat()
     show(_table(rows), key="review-desk", description="The review queue by process")
     return Completed(message="; ".join(f"{name}: {sum(counts.values())} open" for name, counts in rows))
 
@@ -47,7 +50,7 @@ def _look_after(ledger: Ledger, process: Process, client: SyncPrefectClient) -> 
     waiting = Counter(review.urgency for review in ledger.reviews.open(process.name))
     if moved:
         get_run_logger().warning("%s: %s", process.name, _said(moved))
-        say_overdue(process, moved, waiting)
+        say_overdue(ledger, process, moved, waiting)
     return process.name, waiting
 
 

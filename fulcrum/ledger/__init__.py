@@ -10,6 +10,7 @@ from typing import Self
 
 from sqlalchemy import select
 
+from fulcrum.ledger.alarms import Alarms
 from fulcrum.ledger.audit import Audit
 from fulcrum.ledger.catalogues import Catalogues
 from fulcrum.ledger.examples import Examples
@@ -53,6 +54,7 @@ class Ledger:
         self.halts = Halts(store)
         self.retention = Retention(store)
         self.audit = Audit(store)
+        self.alarms = Alarms(store)
         self.logs = Logs(store)
 
     @classmethod

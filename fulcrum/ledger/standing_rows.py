@@ -11,6 +11,9 @@ from fulcrum.ledger.watch_tables import AlarmRow, WatchedRow
 from fulcrum.report import Standing
 from fulcrum.watching import Watch
 
+NOTICED = ("drift", "promise")
+"""The kinds of alarms that a check raises and the owner of a process looks at; others end with their cause."""
+
 
 def append_standing(tx: Connection, process: str, standing: Standing, *, by: str, reason: str, now: datetime) -> None:
     """Add a change of a process's autonomy or threshold behind those before it."""
@@ -24,7 +27,7 @@ def append_standing(tx: Connection, process: str, standing: Standing, *, by: str
 
 def look(tx: Connection, process: str, by: str, now: datetime) -> None:
     """Note that a process's owner has looked at its alarms: what is latched may go off again."""
-    mine = (AlarmRow.process == process, AlarmRow.looked_at.is_(None))
+    mine = (AlarmRow.process == process, AlarmRow.kind.in_(NOTICED), AlarmRow.looked_at.is_(None))
     tx.execute(update(AlarmRow).where(*mine).values(looked_at=now, looked_by=by))
     row = select(WatchedRow.promises).where(WatchedRow.process == process).with_for_update()
     for states in tx.execute(row).scalars():

@@ -88,7 +88,8 @@ class WatchedRow(Base):
 class AlarmRow(Base):
     """Something that the operation has noticed about itself, until its owner has looked.
 
-    `said_at` is when the event was given out; without it, the next check gives it out.
+    `said_at` is when the event was given out; without it, the next check gives it out. Who looks after it has taken it;
+    what nobody takes is passed on to the deputy.
     """
 
     __tablename__ = "alarms"
@@ -103,3 +104,5 @@ class AlarmRow(Base):
     said_at: Mapped[datetime | None]
     looked_at: Mapped[datetime | None]
     looked_by: Mapped[str | None] = mapped_column(String(200))
+    taken_by: Mapped[str | None] = mapped_column(String(200))
+    passed_on_at: Mapped[datetime | None]

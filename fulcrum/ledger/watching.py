@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
 from fulcrum.cases import Json, ReasonCode, ReviewKind, Verdict
 from fulcrum.handled import Handled
 from fulcrum.ledger.journal import chunked
-from fulcrum.ledger.standing_rows import append_standing
+from fulcrum.ledger.standing_rows import NOTICED, append_standing
 from fulcrum.ledger.store import Store
 from fulcrum.ledger.tables import DecisionRow, EventRow, ModelCallRow, ProcessStateRow, ReviewRow, RunRow
 from fulcrum.ledger.watch_tables import AlarmRow, DriftReferenceRow, DriftReportRow, WatchedRow
@@ -185,7 +185,7 @@ class Watching:
         return self._alarms(process, AlarmRow.said_at.is_(None))
 
     def alarms(self, process: str) -> list[Alarm]:
-        """List the alarms that the process's owner has not looked at."""
+        """List what a check has noticed and the process's owner has not looked at."""
         return self._alarms(process, AlarmRow.looked_at.is_(None))
 
     def said(self, alarm_ids: Iterable[str]) -> None:
@@ -195,9 +195,10 @@ class Watching:
                 tx.execute(update(AlarmRow).where(AlarmRow.id.in_(chunk)).values(said_at=self._store.now()))
 
     def _alarms(self, process: str, which: object) -> list[Alarm]:
-        query = select(AlarmRow).where(AlarmRow.process == process, which).order_by(AlarmRow.raised_at)  # type: ignore[arg-type] # a condition, whatever its own type
+        mine = (AlarmRow.process == process, AlarmRow.kind.in_(NOTICED))
+        query = select(AlarmRow).where(*mine, which).order_by(AlarmRow.raised_at)  # type: ignore[arg-type] # a condition, whatever its own type
         with self._store.read() as tx:
-            return [_alarm(row) for row in tx.execute(query).mappings()]
+            return [alarm_of(row) for row in tx.execute(query).mappings()]
 
 
 def _append_report(tx: Connection, process: str, report: Json, now: datetime) -> None:
@@ -213,7 +214,8 @@ def _row(alarm: Alarm) -> Json:
     return {name: getattr(alarm, name) for name in ("id", "process", "kind", "subject", "raised_at", "facts")}
 
 
-def _alarm(row: RowMapping) -> Alarm:
+def alarm_of(row: Mapping[Any, Any] | RowMapping) -> Alarm:
+    """Make the value of an alarm's row."""
     return Alarm(**{name: row[name] for name in ("id", "process", "kind", "subject", "raised_at", "facts")})
 
 

@@ -49,7 +49,14 @@ def test_the_first_time_makes_all_and_the_second_nothing(
 ) -> None:
     """Each thing made is reported once; the defaults are complete."""
     first = bootstrap(url, settings, file=standin)
-    assert {change.kind for change in first} == {"ledger", "block type", "block", "work pool", "deployment"}
+    assert {change.kind for change in first} == {
+        "ledger",
+        "block type",
+        "block",
+        "work pool",
+        "deployment",
+        "automation",
+    }
     assert {change.done for change in first} == {"created"}
     blocks = {change.name for change in first if change.kind == "block"}
     assert blocks >= {"model-endpoint/default", "case-ledger/default", "sql-target/erp-postings"}

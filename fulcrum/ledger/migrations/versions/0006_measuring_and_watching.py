@@ -143,6 +143,8 @@ def _alarms() -> None:
         sa.Column("said_at", UtcDateTime(), nullable=True),
         sa.Column("looked_at", UtcDateTime(), nullable=True),
         sa.Column("looked_by", sa.String(length=200), nullable=True),
+        sa.Column("taken_by", sa.String(length=200), nullable=True),
+        sa.Column("passed_on_at", UtcDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_alarms")),
     )
     op.create_index("ix_alarms_process_looked_at", "alarms", ["process", "looked_at"], unique=False)

@@ -1,0 +1,73 @@
+"""Alarms that have an end: raised once while their cause lasts, and over when it is."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import uuid4
+
+from sqlalchemy import insert, select, update
+
+from fulcrum.cases import Json
+from fulcrum.ledger.store import Store
+from fulcrum.ledger.watch_tables import AlarmRow
+from fulcrum.ledger.watching import Alarm, alarm_of
+
+OVER = "over"
+"""Who has ended an alarm whose cause is gone."""
+
+
+class Alarms:
+    """Raises, ends, lists and acknowledges alarms."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def begin(self, process: str, kind: str, facts: Json) -> Alarm | None:
+        """Raise an alarm; None where one of the kind stands already: one cause is one alarm."""
+        with self._store.write() as tx:
+            mine = (AlarmRow.process == process, AlarmRow.kind == kind, AlarmRow.looked_at.is_(None))
+            if tx.execute(select(AlarmRow.id).where(*mine)).first() is not None:
+                return None
+            now = self._store.now()
+            row = {
+                "id": str(uuid4()), "process": process, "kind": kind, "subject": kind, "raised_at": now, "facts": facts,
+                "said_at": now,
+            }  # fmt: skip
+            tx.execute(insert(AlarmRow), [row])
+        return alarm_of(row)
+
+    def end(self, process: str, kind: str, by: str = OVER) -> bool:
+        """End the standing alarms of a kind; tell whether there was one."""
+        with self._store.write() as tx:
+            mine = (AlarmRow.process == process, AlarmRow.kind == kind, AlarmRow.looked_at.is_(None))
+            ended = tx.execute(update(AlarmRow).where(*mine).values(looked_at=self._store.now(), looked_by=by))
+            return ended.rowcount > 0
+
+    def standing(self) -> list[Alarm]:
+        """List what nobody has looked at and is not over, the oldest first."""
+        query = select(AlarmRow).where(AlarmRow.looked_at.is_(None)).order_by(AlarmRow.raised_at, AlarmRow.id)
+        with self._store.read() as tx:
+            return [alarm_of(dict(row)) for row in tx.execute(query).mappings()]
+
+    def acknowledge(self, alarm_id: str, by: str) -> Alarm | None:
+        """Note that somebody looks after an alarm; None where it does not stand. A beginning of its id is enough."""
+        found = next((alarm for alarm in self.standing() if alarm.id.startswith(alarm_id)), None)
+        if found is None:
+            return None
+        with self._store.write() as tx:
+            mine = (AlarmRow.id == found.id, AlarmRow.taken_by.is_(None))
+            tx.execute(update(AlarmRow).where(*mine).values(taken_by=by))
+        return found
+
+    def pass_on(self, kinds: frozenset[str], after: timedelta) -> list[Alarm]:
+        """Give, once each, the alarms of some kinds that nobody has taken for so long: somebody else is to hear."""
+        late = self._store.now() - after
+        with self._store.write() as tx:
+            query = select(AlarmRow).where(
+                AlarmRow.kind.in_(kinds), AlarmRow.looked_at.is_(None), AlarmRow.taken_by.is_(None),
+                AlarmRow.passed_on_at.is_(None), AlarmRow.raised_at <= late,
+            )  # fmt: skip
+            found = [alarm_of(dict(row)) for row in tx.execute(query.with_for_update()).mappings()]
+            ids = [alarm.id for alarm in found]
+            tx.execute(update(AlarmRow).where(AlarmRow.id.in_(ids)).values(passed_on_at=self._store.now()))
+        return found
