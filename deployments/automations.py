@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
 
 import yaml
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.events.schemas.automations import AutomationCore
 
@@ -38,8 +37,7 @@ def apply(client: SyncPrefectClient, *, file: Path = FILE, check: bool = False) 
     operator has paused stays paused.
     """
     reference, stanzas = read(file)
-    slug, _, name = reference.partition("/")
-    block = client.read_block_document_by_name(name, slug).id
+    block = _block(client, reference, check=check)
     known = {found.name: found for found in client.read_automations() if found.name.startswith(PREFIX)}
     for stanza in stanzas:
         wanted = automation(stanza, block)
@@ -56,6 +54,19 @@ def apply(client: SyncPrefectClient, *, file: Path = FILE, check: bool = False) 
         if not check:
             client.delete_automation(found.id)
         yield name, "deleted"
+
+
+def _block(client: SyncPrefectClient, reference: str, *, check: bool) -> UUID:
+    """Find the block that alerts go through; where it is not there and nothing is to be changed, any id will do."""
+    from prefect.exceptions import ObjectNotFound  # noqa: PLC0415 - Prefect takes seconds to import
+
+    slug, _, name = reference.partition("/")
+    try:
+        return client.read_block_document_by_name(name, slug).id
+    except ObjectNotFound:
+        if check:
+            return uuid4()
+        raise
 
 
 def automation(stanza: dict[str, Any], block: UUID) -> AutomationCore:

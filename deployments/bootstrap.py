@@ -60,8 +60,11 @@ def bootstrap(
     file: Path | None = None,
     desk: str | None = None,
     allow_draft: bool = False,
+    check: bool = False,
 ) -> list[Change]:
     """Bring the ledger, and the server at an API URL, up to this release; return what was changed.
+
+    With `check` it changes nothing, and returns what it would change.
 
     The second time nothing is. What an operator made of a default block or a work pool is left as it is. The caller
     has pointed Prefect at the URL. `file` is the prefect.yaml to apply, the project's unless given. `desk` is the
@@ -73,33 +76,37 @@ def bootstrap(
     from prefect.settings import temporary_settings  # noqa: PLC0415 - the same
 
     chosen = settings or read_settings()
-    changes = list(_ledger(chosen))
+    changes = list(_ledger(chosen, check=check))
     with temporary_settings({"api.url": url}), get_client(sync_client=True) as client:
-        changes.extend(_block_types(client))
-        changes.extend(_default_blocks(client, chosen, desk))
-        changes.extend(_pools(client))
-        changes.extend(_deployments(client, chosen, file, allow_draft=allow_draft))
-        changes.extend(Change("automation", name, done) for name, done in apply_automations(client))
+        changes.extend(_block_types(client, check=check))
+        changes.extend(_default_blocks(client, chosen, desk, check=check))
+        changes.extend(_pools(client, check=check))
+        changes.extend(_deployments(client, chosen, file, allow_draft=allow_draft, check=check))
+        changes.extend(Change("automation", name, done) for name, done in apply_automations(client, check=check))
     return changes
 
 
-def _ledger(settings: Settings) -> Iterator[Change]:
-    from fulcrum.ledger.migrate import HEAD, migrate  # noqa: PLC0415 - SQLAlchemy and Alembic
+def _ledger(settings: Settings, *, check: bool) -> Iterator[Change]:
+    from fulcrum.ledger.migrate import HEAD, migrate, revision_of  # noqa: PLC0415 - SQLAlchemy and Alembic
 
-    settings.home.mkdir(parents=True, exist_ok=True)
-    before = migrate(settings.ledger_url)
+    if check:
+        before = revision_of(settings.ledger_url)
+    else:
+        settings.home.mkdir(parents=True, exist_ok=True)
+        before = migrate(settings.ledger_url)
     if before != HEAD:
         yield Change("ledger", HEAD, "created" if before is None else "updated")
 
 
-def _block_types(client: SyncPrefectClient) -> Iterator[Change]:
+def _block_types(client: SyncPrefectClient, *, check: bool) -> Iterator[Change]:
     known = {block_type.slug: block_type.id for block_type in client.read_block_types()}
     for block in _blocks():
         slug = block.get_block_type_slug()
         before = client.get_most_recent_block_schema_for_block_type(known[slug]) if slug in known else None
-        block.register_type_and_schema()
-        after = client.read_block_schema_by_checksum(block._calculate_schema_checksum())  # noqa: SLF001 - no public way
-        if before is None or before.id != after.id:
+        checksum = block._calculate_schema_checksum()  # noqa: SLF001 - no public way
+        if not check:
+            block.register_type_and_schema()
+        if before is None or before.checksum != checksum:
             yield Change("block type", slug, "created" if before is None else "updated")
 
 
@@ -114,7 +121,9 @@ def _blocks() -> list[type[Block]]:
     return [block for block in found if not isabstract(block)]
 
 
-def _default_blocks(client: SyncPrefectClient, settings: Settings, desk: str | None) -> Iterator[Change]:
+def _default_blocks(
+    client: SyncPrefectClient, settings: Settings, desk: str | None, *, check: bool
+) -> Iterator[Change]:
     """Create what the processes name and nobody has configured yet, and keep the sample help desk's address current."""
     from prefect.exceptions import ObjectNotFound  # noqa: PLC0415 - see above
 
@@ -125,10 +134,11 @@ def _default_blocks(client: SyncPrefectClient, settings: Settings, desk: str | N
         try:
             document = client.read_block_document_by_name(name, slug)
         except ObjectNotFound:
-            block.save(name)
+            if not check:
+                block.save(name)
             yield Change("block", reference, "created")
         else:
-            if isinstance(block, WebhookTarget) and _follow(client, document, block):
+            if isinstance(block, WebhookTarget) and _follow(client, document, block, check=check):
                 yield Change("block", reference, "updated")
 
 
@@ -197,7 +207,7 @@ def _at_desk(desk: str, settings: Settings) -> WebhookTarget:
     return WebhookTarget(url=url, status_url=url, secret=SecretStr(secret_of(settings.home)))
 
 
-def _follow(client: SyncPrefectClient, document: BlockDocument, current: WebhookTarget) -> bool:
+def _follow(client: SyncPrefectClient, document: BlockDocument, current: WebhookTarget, *, check: bool) -> bool:
     """Point a block that is at the home's sample help desk to where that is now; tell whether it had to be changed.
 
     Any other block is an operator's.
@@ -210,7 +220,8 @@ def _follow(client: SyncPrefectClient, document: BlockDocument, current: Webhook
     moved = {name: current.url for name in ("url", "status_url") if _is_desk(data.get(name))}
     if all(data[name] == url for name, url in moved.items()):
         return False
-    client.update_block_document(document.id, BlockDocumentUpdate(data=moved))
+    if not check:
+        client.update_block_document(document.id, BlockDocumentUpdate(data=moved))
     return True
 
 
@@ -230,7 +241,7 @@ def _is_desk(url: object) -> bool:
     return False
 
 
-def _pools(client: SyncPrefectClient) -> Iterator[Change]:
+def _pools(client: SyncPrefectClient, *, check: bool) -> Iterator[Change]:
     """Create the work pools with the process worker's own template, which asks nothing of the net."""
     from prefect.client.schemas.actions import WorkPoolCreate  # noqa: PLC0415 - see above
     from prefect.workers.process import ProcessWorker  # noqa: PLC0415 - see above
@@ -240,12 +251,13 @@ def _pools(client: SyncPrefectClient) -> Iterator[Change]:
     for name, description in POOLS.items():
         if name not in known:
             pool = WorkPoolCreate(name=name, type="process", description=description, base_job_template=template)
-            client.create_work_pool(pool)
+            if not check:
+                client.create_work_pool(pool)
             yield Change("work pool", name, "created")
 
 
 def _deployments(
-    client: SyncPrefectClient, settings: Settings, file: Path | None, *, allow_draft: bool
+    client: SyncPrefectClient, settings: Settings, file: Path | None, *, allow_draft: bool, check: bool
 ) -> Iterator[Change]:
     from deployments.readiness.admission import hindrances, named  # noqa: PLC0415 - imports what evaluates
 
@@ -256,9 +268,9 @@ def _deployments(
             why = f"not ready ({named(held)}); see fulcrum readiness {process}, or --allow-draft"
             yield Change("deployment", f"{process}/{stanza['name']}", "refused", why)
             continue
-        if process and held:
+        if process and held and not check:
             _watch_only(settings, process, held)
-        name, done = apply(client, stanza)
+        name, done = apply(client, stanza, check=check)
         if done:
             yield Change("deployment", name, done, f"a draft, in shadow only ({named(held)})" if held else "")
 

@@ -53,8 +53,10 @@ def declared(file: Path | None = None) -> list[dict[str, Any]]:
     return stanzas
 
 
-def apply(client: SyncPrefectClient, stanza: dict[str, Any]) -> tuple[str, str | None]:
+def apply(client: SyncPrefectClient, stanza: dict[str, Any], *, check: bool = False) -> tuple[str, str | None]:
     """Create or update one deployment; return its full name and what was done, None when it was so already.
+
+    With `check` nothing is changed, and it returns what would be done.
 
     Raises StackError when its flow cannot be loaded.
     """
@@ -79,6 +81,8 @@ def apply(client: SyncPrefectClient, stanza: dict[str, Any]) -> tuple[str, str |
         if not _differs(wanted, found):
             return name, None
         done = "updated"
+    if check:
+        return name, done
     client.create_deployment(flow_id=client.create_flow_from_name(flow.name), name=stanza["name"], **wanted)
     return name, done
 

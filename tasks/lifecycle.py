@@ -14,8 +14,10 @@ from httpx import TransportError
 from prefect.logging import get_run_logger
 
 from blocks import load_ledger
+from fulcrum import incident
 from fulcrum.errors import FulcrumError, LedgerUnavailable, ServerAway
 from fulcrum.process import Process
+from tasks.artifacts import show
 from tasks.heads import publish_heads
 from tasks.meanwhile import meanwhile
 from tasks.metrics import measure
@@ -79,6 +81,7 @@ def _fail(run: ProcessRun, error: BaseException) -> None:
     # A run that has waited for the server does not wait for it again.
     closing: dict[str, Callable[[ProcessRun], Any]] = {
         "measure": partial(measure, failed=True),
+        "the incident": lambda run: _show_incident(run, said),
         "the publishing of heads": lambda run: publish_heads(run.ledger, run.process, run.run_id),
     }
     if not isinstance(error, ServerAway):
@@ -92,6 +95,12 @@ def _fail(run: ProcessRun, error: BaseException) -> None:
         run.ledger.runs.end(run.run_id, _figures(run), run.points, error=said)
     except LedgerUnavailable as further:
         logger.warning("The ledger does not say that the run has failed: %s", further)
+
+
+def _show_incident(run: ProcessRun, error: str) -> None:
+    counts = run.ledger.reading.counts(run.process.name)
+    told = incident.markdown(run.process, error, counts, run.report)
+    show(told, key=f"{run.process.name}-incident", description="What failed, what it touches, what is safe")
 
 
 def _figures(run: ProcessRun) -> dict[str, Any]:

@@ -20,25 +20,30 @@ def up(*, allow_draft: Annotated[bool, Parameter(negative="")] = False) -> None:
     run_stack(say=say, allow_draft=allow_draft)
 
 
-def bootstrap(*, allow_draft: Annotated[bool, Parameter(negative="")] = False) -> None:
-    """Migrate the ledger and register blocks, work pools and deployments; safe to repeat.
+def bootstrap(
+    *,
+    allow_draft: Annotated[bool, Parameter(negative="")] = False,
+    check: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Migrate the ledger and register blocks, work pools, deployments and automations; safe to repeat.
 
     A process that is not ready is refused, and the command exits with 1.
 
     Args:
         allow_draft: Deploy a process that is not ready as well, to watch only.
+        check: Change nothing; say what would be changed, and exit with 1 where that is anything.
     """
     from deployments.stack import api  # noqa: PLC0415
 
     with api(say=say) as url:
         from deployments.bootstrap import bootstrap as apply  # noqa: PLC0415
 
-        changes = apply(url, allow_draft=allow_draft)
+        changes = apply(url, allow_draft=allow_draft, check=check)
     for change in changes:
-        out.print(str(change), markup=False)
+        out.print(f"to be {change}" if check else str(change), markup=False)
     if not changes:
         out.print("Nothing to change.")
-    if any(change.done == "refused" for change in changes):
+    if any(check or change.done == "refused" for change in changes):
         raise SystemExit(1)
 
 

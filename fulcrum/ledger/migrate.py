@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlalchemy import make_url
+
 from fulcrum.errors import LedgerOutdated
 from fulcrum.ledger.store import Store, shown
 
@@ -26,6 +28,19 @@ def migrate(url: str) -> str | None:
             before = _revision(tx)
             command.upgrade(_config(tx), "head")
         return before
+    finally:
+        store.close()
+
+
+def revision_of(url: str) -> str | None:
+    """Read the revision of a ledger's schema, and change nothing; None where there is no ledger yet."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").is_file():
+        return None
+    store = Store(url)
+    try:
+        with store.read() as tx:
+            return _revision(tx)
     finally:
         store.close()
 

@@ -47,8 +47,13 @@ def client(url: str) -> Iterator[SyncPrefectClient]:
 def test_the_first_time_makes_all_and_the_second_nothing(
     url: str, settings: Settings, client: SyncPrefectClient, standin: Path
 ) -> None:
-    """Each thing made is reported once; the defaults are complete."""
+    """Each thing made is reported once; the defaults are complete. Asked what it would do, it does nothing."""
+    wanted = bootstrap(url, settings, file=standin, check=True)
+    assert client.read_work_pools() == []
+    assert client.read_automations() == []
+    assert not settings.home.joinpath("ledger.db").exists()
     first = bootstrap(url, settings, file=standin)
+    assert wanted == first
     assert {change.kind for change in first} == {
         "ledger",
         "block type",
@@ -62,6 +67,7 @@ def test_the_first_time_makes_all_and_the_second_nothing(
     assert blocks >= {"model-endpoint/default", "case-ledger/default", "sql-target/erp-postings"}
     assert not {name for name in blocks if name.startswith("webhook-target/")}
     assert bootstrap(url, settings, file=standin) == []
+    assert bootstrap(url, settings, file=standin, check=True) == []
     assert settings.home.joinpath("ledger.db").exists()
     assert {pool.name: pool.type for pool in client.read_work_pools()} == {"fulcrum": "process", "reviews": "process"}
 

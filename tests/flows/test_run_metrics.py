@@ -118,6 +118,10 @@ def test_a_failed_run_says_its_figures_as_well(office: Office, client: Any, monk
         office.run(source)
     run_id = office.newest_run()["id"]
     assert received.figures == kept(office, run_id) == in_event(client, run_id)
+    incident = Record(client, run_id).artifacts()["invoice-intake-incident"]
+    assert "Gate documents refused a batch" in incident
+    assert "| waiting for a person: they stay in the queue | 6 |" in incident
+    assert "**Is a plain retry safe?** Yes" in incident
     assert received.figures["fulcrum.run.failed"] == {"": 1.0}
     assert received.figures["fulcrum.cases.quarantined"] == {"": 6.0}
 
