@@ -15,6 +15,7 @@ from deployments.history.replay import replay
 from flows.invoice_intake.process import INVOICE_INTAKE
 from fulcrum.kpis.importing import Reading, rows
 from fulcrum.ledger import Ledger
+from fulcrum.ledger.migrate import HEAD
 from fulcrum.process import Basis
 from fulcrum.scoring import baseline_of
 from fulcrum.settings import Settings
@@ -63,8 +64,8 @@ def _make(folder: Path) -> None:
 
 
 def _version() -> str:
-    """Digest what the replay is made of."""
-    parts = (BEFORE.read_bytes(), AFTER.read_bytes(), INVOICE_INTAKE.sop_version.encode())
+    """Digest what the replay is made of, and the schema that it is kept in."""
+    parts = (BEFORE.read_bytes(), AFTER.read_bytes(), INVOICE_INTAKE.sop_version.encode(), HEAD.encode())
     return sha256(b"\0".join(parts)).hexdigest()[:12]
 
 
