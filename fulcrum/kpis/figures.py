@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -260,8 +259,3 @@ def _mean(values: Floats | Bools) -> float | None:
 
 def _span(seconds: float) -> timedelta | None:
     return None if seconds != seconds else timedelta(seconds=float(seconds))  # noqa: PLR0124 - NaN is no figure
-
-
-def money(value: float, currency: str) -> str:
-    """Write an amount for people."""
-    return f"{Decimal(str(round(value, 2))):,.2f} {currency}"

@@ -47,16 +47,22 @@ class Desk:
 
     def decided(self) -> Review:
         """Bring an invoice before a person, who rejects it, and tell its target."""
+        from pydantic import SecretStr
+
+        from blocks import SqlTarget
         from fulcrum.answering import Said
         from fulcrum.deciding import decide
         from fulcrum.delivery import deliver_due
         from tasks.review import resolve
-        from tasks.targets import load_targets
 
         review = self.shown()
         said = Said(verdict=Verdict.REJECT, reviewer="Ada", note="not ours")
         decide(self.ledger, INVOICE_INTAKE, review.id, said)
-        deliver_due(self.ledger, INVOICE_INTAKE, load_targets(INVOICE_INTAKE), case_ids=[review.case_id])
+        # A target of its own: whatever other tests made of the block, what is told here arrives.
+        erp = SqlTarget(url=SecretStr(f"sqlite:///{settings().home / 'housekeeping.db'}"), table="erp_postings")
+        deliver_due(self.ledger, INVOICE_INTAKE, {"sql-target/erp-postings": erp}, case_ids=[review.case_id])
+        history = self.ledger.reading.history(review.case_id)
+        assert history.case.status == "closed", [(d["state"], d["error"]) for d in history.deliveries]
         resolve(self.ledger, [review.id], client=self.client)
         return review
 
