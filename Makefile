@@ -46,7 +46,7 @@ check: setup  ## Lint, formatting, types, direction of imports
 
 lock: setup  ## Lock the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile pyproject.toml --upgrade --universal --generate-hashes --no-emit-index-url \
-	  --extra postgres --extra telemetry --group dev --python-version 3.11 -o requirements.txt
+	  --extra postgres --extra production --extra telemetry --group dev --python-version 3.11 -o requirements.txt
 
 bench: setup  ## Run the short benchmarks, one JSON line each, in about a quarter of an hour
 	@for benchmark in documents messages startup "throughput --turns 1" "crash --kills 5" "volume --cases 20000" "drift --quick"; do \
