@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,8 +18,9 @@ from flows.invoice_intake.process import INVOICE_INTAKE
 from fulcrum.cases import Review, Verdict
 from fulcrum.errors import UnknownProcess
 from fulcrum.ledger import Ledger
-from fulcrum.settings import settings
+from fulcrum.settings import Settings, settings
 from tests.loopback import wait_for
+from tests.own_server import server_of_its_own
 from tests.review_desk import ReviewDesk, proposed
 
 PROCESS = INVOICE_INTAKE.name
@@ -94,8 +95,19 @@ class Desk:
         return {item["id"] for item in self.client.request("POST", "/artifacts/filter", json=chosen).json()}
 
 
+@pytest.fixture(scope="module")
+def own_home(make_home: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Give a server and a ledger of its own: what is erased and counted is this module's alone."""
+    from deployments.bootstrap import bootstrap
+
+    chosen = Settings(home=make_home(tmp_path_factory.mktemp("housekeeping") / "home"))
+    with server_of_its_own(chosen) as server:
+        bootstrap(server.url, chosen)
+        yield
+
+
 @pytest.fixture
-def desk(prefect_server: Any) -> Iterator[Desk]:
+def desk(own_home: None) -> Iterator[Desk]:
     from prefect.client.orchestration import get_client
 
     reviews = ReviewDesk.open()
