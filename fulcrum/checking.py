@@ -10,7 +10,8 @@ from uuid import NAMESPACE_OID, uuid5
 from fulcrum.cases import Json, ReasonCode
 from fulcrum.drift import CheckVerdict, DriftReport, Observed, Overall, compare
 from fulcrum.ledger import Ledger
-from fulcrum.ledger.watching import Alarm, Granted, Reference, Seen
+from fulcrum.ledger.standing_rows import DRIFT, PROMISE
+from fulcrum.ledger.watching import Alarm, Granted, Seen
 from fulcrum.observing import observe
 from fulcrum.process import LEVELS, Process
 from fulcrum.promises import Happened, costs_autonomy, newly_broken, overrides_of, promised, watched
@@ -25,9 +26,6 @@ REFERENCE = 2_000
 
 SETTLED = timedelta(seconds=60)
 """How long ago something must have happened to be looked at: what was written late is in by then."""
-
-DRIFT, PROMISE = "drift", "promise"
-"""Kinds of alarms: a comparison has found a change; a promised rate is broken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,52 +66,52 @@ def check(ledger: Ledger, process: Process) -> Checked:
     return Checked(report=report, lowered=lowered, unjudged=unjudged) if kept else Checked()
 
 
-def _reference(ledger: Ledger, process: Process, granted: Granted, until: datetime) -> Reference | None:
+def _reference(ledger: Ledger, process: Process, granted: Granted, until: datetime) -> tuple[Observed, ...]:
     """Read the window that the process's autonomy was granted on, or freeze it: the last cases before the grant.
 
-    Where there were too few before it, as with a new process, they are the first ones after it.
+    Where there were too few before it, as with a new process, they are the first ones after it. Until there are enough
+    it is that of the grant before, or empty.
     """
     found = ledger.watching.reference(process.name)
+    before = tuple(Observed.from_json(each) for each in found.observed) if found else ()
     if found is not None and found.standing == granted.standing:
-        return found
+        return before
     cases = ledger.watching.handled(process.name, limit=REFERENCE, until=granted.at)
     if len(cases) < JUDGED_EVERY:
         cases = ledger.watching.handled(process.name, limit=JUDGED_EVERY, after=granted.at, until=until, first=True)
     if len(cases) < JUDGED_EVERY:
-        return found
-    observed = [observe(process, each, ledger.identity).as_json() for each in cases]
-    ledger.watching.freeze(process.name, granted.standing, observed)
-    return ledger.watching.reference(process.name)
+        return before
+    observed = tuple(observe(process, each, ledger.identity) for each in cases)
+    ledger.watching.freeze(process.name, granted.standing, [each.as_json() for each in observed])
+    return observed
 
 
 def _judge(
     ledger: Ledger,
     process: Process,
-    reference: Reference | None,
+    reference: Sequence[Observed],
     seen: Seen | None,
     happened: Sequence[Happened],
     until: datetime,
 ) -> tuple[DriftReport | None, int]:
     """Compare the newest cases with the reference once there are enough new ones; say how many wait for that."""
     unjudged = (seen.unjudged if seen else 0) + sum(not each.decided for each in happened)
-    if reference is None:
+    if not reference or unjudged < JUDGED_EVERY:
         return None, unjudged
-    told = [Observed.from_json(each) for each in reference.observed]
-    cases = ledger.watching.handled(process.name, limit=JUDGED_EVERY, after=told[-1].at, until=until)
-    if unjudged < JUDGED_EVERY or len(cases) < JUDGED_EVERY:
+    cases = ledger.watching.handled(process.name, limit=JUDGED_EVERY, after=reference[-1].at, until=until)
+    if len(cases) < JUDGED_EVERY:
         return None, unjudged
     window = [observe(process, each, ledger.identity) for each in cases]
-    return compare(told, window, now=until), 0
+    return compare(reference, window, now=until), 0
 
 
-def _overrides(reference: Reference | None) -> Mapping[ReasonCode, tuple[int, int]]:
+def _overrides(reference: Sequence[Observed]) -> Mapping[ReasonCode, tuple[int, int]]:
     """Count what people had overridden by reason when the process's autonomy was granted."""
-    told = [Observed.from_json(each) for each in reference.observed] if reference else []
     return overrides_of(
         Happened(
             code=ReasonCode(each.reason), decided=True, audit=each.reason == ReasonCode.AUDIT, wrong=bool(each.changed)
         )
-        for each in told
+        for each in reference
         if each.changed is not None
     )
 

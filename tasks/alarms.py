@@ -21,6 +21,9 @@ from fulcrum.reviewers import key_of
 ENDED = "fulcrum.alarm.over"
 """Something that was told before is over."""
 
+LOWERED, _OVER, _PASSED_ON = 1, 2, 3
+"""The further events of an alarm, numbered."""
+
 PATIENCE = timedelta(minutes=15)
 """How long a page may stand before the deputy hears of it as well."""
 
@@ -79,32 +82,45 @@ def tell(
 
 
 def tell_once(ledger: Ledger, process: Process, kind: str, facts: Mapping[str, Any]) -> None:
-    """Tell a cause that lasts, unless it stands already: one cause is one message, not one a run or a case."""
+    """Tell a cause that lasts, unless it was told already: one cause is one message, not one a run or a case.
+
+    It is noted as told only after that; killed in between, the next run tells it again, under the same id.
+    """
     alarm = ledger.alarms.begin(process.name, kind, dict(facts))
     if alarm is not None:
         tell(ledger, process, kind, facts, event_id=UUID(alarm.id))
+        ledger.watching.said([alarm.id])
 
 
 def tell_over(ledger: Ledger, process: Process, kind: str) -> None:
-    """Tell that a cause is gone, where it was told before."""
-    if not ledger.alarms.end(process.name, kind):
+    """Tell that a cause is gone, where it was told before; only then it ends."""
+    alarm = ledger.alarms.find(process.name, kind)
+    if alarm is None:
         return
     cause = CAUSES[kind]
     title = f"[over] {process.title}: {kind.replace('.', ' ')}"
     body = f"It is over: {cause.means[0].lower()}{cause.means[1:]}"
     payload = {"severity": cause.severity.value, "title": title, "body": body, "process": process.name, "kind": kind}
-    emit_event(event=ENDED, resource=_resource(process), payload=payload)
+    emit_event(event=ENDED, resource=_resource(process), payload=payload, id=derived_id(alarm.id, _OVER))
+    ledger.alarms.end(process.name, kind)
 
 
 def pass_on(ledger: Ledger, processes: Mapping[str, Process]) -> int:
     """Tell the deputy of each page that nobody has taken for a quarter of an hour; give how many."""
     pages = frozenset(kind for kind, cause in CAUSES.items() if cause.severity is Severity.PAGE)
-    late = [alarm for alarm in ledger.alarms.pass_on(pages, PATIENCE) if alarm.process in processes]
+    late = [alarm for alarm in ledger.alarms.late(pages, PATIENCE) if alarm.process in processes]
     for alarm in late:
         process = processes[alarm.process]
         deputy = f"{process.deputy.name} <{process.deputy.email}>"
-        tell(ledger, process, alarm.kind, {"for": deputy, "nobody has taken it since": f"{alarm.raised_at:%H:%M} UTC"})
+        facts = {"for": deputy, "nobody has taken it since": f"{alarm.raised_at:%H:%M} UTC"}
+        tell(ledger, process, alarm.kind, facts, event_id=derived_id(alarm.id, _PASSED_ON))
+    ledger.alarms.passed_on([alarm.id for alarm in late])
     return len(late)
+
+
+def derived_id(alarm_id: str, number: int) -> UUID:
+    """Make the id of a further event of an alarm: told twice, it is one event."""
+    return UUID(int=UUID(alarm_id).int ^ number)
 
 
 def _resource(process: Process) -> dict[str, str]:

@@ -8,12 +8,13 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
-from fulcrum.checking import DRIFT, Checked, check
+from fulcrum.checking import Checked, check
 from fulcrum.drift import markdown
 from fulcrum.ledger import Ledger
+from fulcrum.ledger.standing_rows import DRIFT
 from fulcrum.ledger.watching import Alarm
 from fulcrum.process import Process
-from tasks.alarms import tell
+from tasks.alarms import LOWERED, derived_id, tell
 from tasks.artifacts import show
 
 
@@ -41,4 +42,4 @@ def _say(ledger: Ledger, process: Process, alarm: Alarm) -> None:
         return
     tell(ledger, process, "promise.broken", facts, event_id=UUID(alarm.id))
     if "autonomy" in alarm.facts:
-        tell(ledger, process, "autonomy.lowered", facts, event_id=UUID(int=UUID(alarm.id).int ^ 1))
+        tell(ledger, process, "autonomy.lowered", facts, event_id=derived_id(alarm.id, LOWERED))

@@ -135,6 +135,7 @@ def _standing(ledger: Ledger, process: Process) -> Standing:
     """Find what the process may do alone; the first run writes down what its definition says."""
     standing = ledger.runs.standing(process.name)
     if standing is None:
-        standing = Standing(process.autonomy, process.review.threshold)
-        ledger.runs.set_standing(process.name, standing, by=process.owner.name, reason="as the process is defined")
+        defined = Standing(process.autonomy, process.review.threshold)
+        why = "as the process is defined"
+        standing = ledger.runs.first_standing(process.name, defined, by=process.owner.name, reason=why)
     return Standing(process.capped(standing.autonomy), standing.threshold)

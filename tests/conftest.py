@@ -9,10 +9,14 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
 
 # How long an example takes is the machine's affair.
 settings.register_profile("fulcrum", deadline=None)
@@ -168,3 +172,12 @@ def prefect_server(
         environment.setenv("FULCRUM_HOME", str(home))
         with api(Settings(port=0)) as url:
             yield RunningServer(url=url, home=home)
+
+
+@pytest.fixture
+def client(prefect_server: RunningServer) -> Iterator[SyncPrefectClient]:
+    """Give a client of the session's server."""
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        yield client

@@ -87,7 +87,7 @@ class Recorder:
             setattr(ledger, name, _Watched(getattr(ledger, name), name, self))
 
     def _record(self, _c: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool) -> None:
-        if self.verb and not statement.startswith(("INSERT", "BEGIN")):
+        if self.verb and not statement.startswith(("INSERT", "BEGIN", "LOCK")):
             # Lists of ids differ in length alone.
             shape = re.sub(r"\((?:\?|%\(\w+\)s(?:::\w+)?)(?:, (?:\?|%\(\w+\)s(?:::\w+)?))+\)", "(...)", statement)
             seen = Seen(self.verb, statement, parameters[0] if many else parameters)

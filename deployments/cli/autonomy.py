@@ -12,11 +12,10 @@ from deployments.cli.halting import standing_line
 from deployments.cli.opening import open_ledger
 from flows.registry import process as find
 from fulcrum.errors import UsageError
+from fulcrum.ledger.standing_rows import DRIFT
 from fulcrum.ledger.watching import Alarm
 from fulcrum.process import LEVELS, Autonomy, Process
 from fulcrum.report import Standing
-
-DRIFT = "drift"
 
 
 def show(process: str, *, json: Annotated[bool, Parameter(negative="")] = False) -> None:

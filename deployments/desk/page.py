@@ -5,33 +5,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
-
 from deployments.desk.ticket import Posted, Ticket
+from fulcrum.pages import template
 
+_PAGE = Path(__file__).with_name("page.html.j2")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def page(tickets: Sequence[Ticket], total: int) -> str:
     """Render tickets as HTML; whatever they say is shown as text. `total` is how many the desk has."""
-    return _template().render(tickets=tickets, total=total, facts=_facts)
-
-
-@cache
-def _template() -> Template:
-    templates = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return templates.get_template("page.html.j2")
+    return template(_PAGE).render(tickets=tickets, total=total, facts=_facts)
 
 
 def _facts(posted: Posted) -> Iterator[tuple[str, str]]:

@@ -9,13 +9,17 @@ NONE = "no figure"
 _UNITS = (("days", 86_400.0), ("h", 3_600.0), ("min", 60.0), ("s", 1.0))
 
 
+def unit_of(seconds: float) -> tuple[str, float]:
+    """Choose a time's unit, with its seconds; below two of one the next smaller says more: 30 h, 90 min."""
+    return next(((unit, size) for unit, size in _UNITS if abs(seconds) >= 2 * size), _UNITS[-1])
+
+
 def span(time: timedelta | None) -> str:
     """Write a time in the unit that suits it: `3.1 days`, `5.2 h`, `12 min`, `0.4 s`."""
     if time is None:
         return NONE
     seconds = time.total_seconds()
-    # Below two of a unit the next smaller one says more: 30 h, 90 min.
-    unit, size = next(((u, s) for u, s in _UNITS if abs(seconds) >= 2 * s), _UNITS[-1])
+    unit, size = unit_of(seconds)
     return f"{_short(seconds / size)} {unit}"
 
 

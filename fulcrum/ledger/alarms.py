@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Select, insert, select, update
 
 from fulcrum.cases import Json
 from fulcrum.ledger.store import Store
@@ -23,18 +25,26 @@ class Alarms:
         self._store = store
 
     def begin(self, process: str, kind: str, facts: Json) -> Alarm | None:
-        """Raise an alarm; None where one of the kind stands already: one cause is one alarm."""
+        """Raise an alarm; None where one of the kind stands and was told: one cause is one alarm.
+
+        One that stands and was not told, because whoever raised it was killed before they could, is given again.
+        """
         with self._store.write() as tx:
-            mine = (AlarmRow.process == process, AlarmRow.kind == kind, AlarmRow.looked_at.is_(None))
-            if tx.execute(select(AlarmRow.id).where(*mine)).first() is not None:
-                return None
-            now = self._store.now()
+            standing = tx.execute(_standing(process, kind)).mappings().first()
+            if standing is not None:
+                return alarm_of(standing) if standing["said_at"] is None else None
             row = {
-                "id": str(uuid4()), "process": process, "kind": kind, "subject": kind, "raised_at": now, "facts": facts,
-                "said_at": now,
+                "id": str(uuid4()), "process": process, "kind": kind, "subject": kind, "raised_at": self._store.now(),
+                "facts": facts,
             }  # fmt: skip
             tx.execute(insert(AlarmRow), [row])
         return alarm_of(row)
+
+    def find(self, process: str, kind: str) -> Alarm | None:
+        """Find the alarm of a kind that stands."""
+        with self._store.read() as tx:
+            row = tx.execute(_standing(process, kind)).mappings().first()
+        return None if row is None else alarm_of(row)
 
     def end(self, process: str, kind: str, by: str = OVER) -> bool:
         """End the standing alarms of a kind; tell whether there was one."""
@@ -47,7 +57,7 @@ class Alarms:
         """List what nobody has looked at and is not over, the oldest first."""
         query = select(AlarmRow).where(AlarmRow.looked_at.is_(None)).order_by(AlarmRow.raised_at, AlarmRow.id)
         with self._store.read() as tx:
-            return [alarm_of(dict(row)) for row in tx.execute(query).mappings()]
+            return [alarm_of(row) for row in tx.execute(query).mappings()]
 
     def acknowledge(self, alarm_id: str, by: str) -> Alarm | None:
         """Note that somebody looks after an alarm; None where it does not stand. A beginning of its id is enough."""
@@ -59,15 +69,21 @@ class Alarms:
             tx.execute(update(AlarmRow).where(*mine).values(taken_by=by))
         return found
 
-    def pass_on(self, kinds: frozenset[str], after: timedelta) -> list[Alarm]:
-        """Give, once each, the alarms of some kinds that nobody has taken for so long: somebody else is to hear."""
-        late = self._store.now() - after
+    def late(self, kinds: frozenset[str], after: timedelta) -> list[Alarm]:
+        """List the alarms of some kinds that nobody has taken for so long, and that were not passed on yet."""
+        query = select(AlarmRow).where(
+            AlarmRow.kind.in_(kinds), AlarmRow.looked_at.is_(None), AlarmRow.taken_by.is_(None),
+            AlarmRow.passed_on_at.is_(None), AlarmRow.raised_at <= self._store.now() - after,
+        )  # fmt: skip
+        with self._store.read() as tx:
+            return [alarm_of(row) for row in tx.execute(query).mappings()]
+
+    def passed_on(self, alarm_ids: Sequence[str]) -> None:
+        """Note that somebody else has heard of alarms."""
         with self._store.write() as tx:
-            query = select(AlarmRow).where(
-                AlarmRow.kind.in_(kinds), AlarmRow.looked_at.is_(None), AlarmRow.taken_by.is_(None),
-                AlarmRow.passed_on_at.is_(None), AlarmRow.raised_at <= late,
-            )  # fmt: skip
-            found = [alarm_of(dict(row)) for row in tx.execute(query.with_for_update()).mappings()]
-            ids = [alarm.id for alarm in found]
-            tx.execute(update(AlarmRow).where(AlarmRow.id.in_(ids)).values(passed_on_at=self._store.now()))
-        return found
+            chosen = update(AlarmRow).where(AlarmRow.id.in_(alarm_ids))
+            tx.execute(chosen.values(passed_on_at=self._store.now()))
+
+
+def _standing(process: str, kind: str) -> Select[Any]:
+    return select(AlarmRow).where(AlarmRow.process == process, AlarmRow.kind == kind, AlarmRow.looked_at.is_(None))

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 
-from sqlalchemy import Connection, RowMapping, select, tuple_
+from sqlalchemy import Connection, select, tuple_
 
 from fulcrum.heads import Flaw
-from fulcrum.ledger.chain import START, content_digest, event_hash
+from fulcrum.ledger.chain import chain_flaws, content_digest
 from fulcrum.ledger.journal import chunked
+from fulcrum.ledger.reading import processes
 from fulcrum.ledger.store import Store
 from fulcrum.ledger.tables import CaseRow, ContentRow, EventRow
 
@@ -37,9 +38,8 @@ class Audit:
         """Give, by case, the events and head of each case that has moved since a moment; of all without one."""
         query = select(CaseRow.id, CaseRow.events, CaseRow.head).order_by(CaseRow.id)
         if since is not None:
-            processes = select(CaseRow.process).distinct()
             with self._store.read() as tx:
-                names = tx.execute(processes).scalars().all()
+                names = list(processes(tx))
             # By process, because that is what the index of events begins with.
             moved = select(EventRow.case_id).where(EventRow.process.in_(names), EventRow.ended_at > since)
             query = query.where(CaseRow.id.in_(moved))
@@ -64,29 +64,12 @@ def _chains(tx: Connection, case_ids: Sequence[str]) -> Iterator[Flaw]:
     cases = {row["id"]: row for row in tx.execute(select(CaseRow).where(CaseRow.id.in_(case_ids))).mappings()}
     query = select(EventRow).where(EventRow.case_id.in_(case_ids)).order_by(EventRow.case_id, EventRow.seq)
     events = {
-        case_id: list(group)
+        case_id: [dict(event) for event in group]
         for case_id, group in groupby(tx.execute(query).mappings(), key=lambda row: str(row["case_id"]))
     }
     for case_id, case in cases.items():
-        yield from chain_flaws(case_id, events.get(case_id, []), case["head"], case["events"])
-
-
-def chain_flaws(case_id: str, events: Sequence[RowMapping], head: str, count: int) -> Iterator[Flaw]:
-    """Name what is wrong in one case's chain, event by event, up to the head that the case keeps."""
-    previous, expected = START, 1
-    for event in events:
-        seq = event["seq"]
-        if seq != expected:
-            yield Flaw(f"case {case_id}", f"event {expected} was removed")
-        elif event["previous"] != previous:
-            yield Flaw(f"case {case_id}", f"event {seq} does not follow event {seq - 1}: the order was changed")
-        if event_hash(dict(event)) != event["hash"]:
-            yield Flaw(f"case {case_id}", f"event {seq} ({event['activity']}) was changed after it was written")
-        previous, expected = event["hash"], seq + 1
-    if expected - 1 < count:
-        yield Flaw(f"case {case_id}", f"event {expected} and what followed it were removed")
-    elif previous != head or expected - 1 > count:
-        yield Flaw(f"case {case_id}", "the case names another last event than its history ends with")
+        for what in chain_flaws(events.get(case_id, []), case["head"], case["events"]):
+            yield Flaw(f"case {case_id}", what)
 
 
 def _contents(tx: Connection, case_ids: Sequence[str]) -> Iterator[Flaw]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from hashlib import sha256
@@ -24,6 +24,24 @@ HASHED = (
 def event_hash(event: Mapping[str, Any]) -> str:
     """Hash one event together with its predecessor's hash; SHA-256, hex."""
     return sha256(canonical([_plain(event[name]) for name in HASHED]).encode()).hexdigest()
+
+
+def chain_flaws(events: Sequence[Mapping[str, Any]], head: str, count: int) -> Iterator[str]:
+    """Say what is wrong in one case's chain, event by event, up to the head and the count that the case keeps."""
+    previous, expected = START, 1
+    for event in events:
+        seq = event["seq"]
+        if seq != expected:
+            yield f"event {expected} was removed"
+        elif event["previous"] != previous:
+            yield f"event {seq} does not follow event {seq - 1}: the order was changed"
+        if event_hash(event) != event["hash"]:
+            yield f"event {seq} ({event['activity']}) was changed after it was written"
+        previous, expected = event["hash"], seq + 1
+    if expected - 1 < count:
+        yield f"event {expected} and what followed it were removed"
+    elif previous != head or expected - 1 > count:
+        yield "the case names another last event than its history ends with"
 
 
 def new_salt() -> str:

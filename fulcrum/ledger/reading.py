@@ -9,7 +9,7 @@ from sqlalchemy import Connection, RowMapping, func, select
 
 from fulcrum.cases import Case, Json, ReasonCode, ReviewKind, Status, Verdict, case_id_of
 from fulcrum.errors import CaseNotFound, UsageError
-from fulcrum.ledger.chain import START, event_hash
+from fulcrum.ledger.chain import chain_flaws
 from fulcrum.ledger.columns import begins
 from fulcrum.ledger.journal import read_contents
 from fulcrum.ledger.review_rows import DECIDED
@@ -85,7 +85,7 @@ class Reading:
             reviewed = tx.execute(select(ReviewRow.case_id).where(ReviewRow.id == name)).scalar_one_or_none()
             if reviewed is not None:
                 return reviewed
-            outside = [case_id_of(process, name) for process in _processes(tx)]
+            outside = [case_id_of(process, name) for process in processes(tx)]
             exact = select(CaseRow.id).where(CaseRow.id.in_([name, *outside])).limit(2)
             like = select(CaseRow.id).where(begins(CaseRow.id, name)).limit(2)
             found = tx.execute(exact).scalars().all() or tx.execute(like).scalars().all()
@@ -130,7 +130,7 @@ class Reading:
         )
 
 
-def _processes(tx: Connection) -> Iterator[str]:
+def processes(tx: Connection) -> Iterator[str]:
     """Name the processes that have cases, each found by the one before it: a look into an index for each."""
     least = select(func.min(CaseRow.process))
     name = tx.execute(least).scalar_one()
@@ -158,9 +158,4 @@ def _blind(reviews: Sequence[Json]) -> bool:
 
 def chain_intact(events: Sequence[Json], head: str, count: int) -> bool:
     """Tell whether a case's events are all there, in order and unchanged, up to the head that the case keeps."""
-    previous = START
-    for seq, event in enumerate(events, start=1):
-        if event["seq"] != seq or event["previous"] != previous or event_hash(event) != event["hash"]:
-            return False
-        previous = event["hash"]
-    return previous == head and len(events) == count
+    return next(chain_flaws(events, head, count), None) is None

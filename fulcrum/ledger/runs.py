@@ -11,11 +11,10 @@ from decimal import Decimal
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from fulcrum.cases import Json, ReasonCode, Route
-from fulcrum.ledger.standing_rows import append_standing, look
+from fulcrum.ledger.standing_rows import append_standing, lock_standings, look, newest_standing
 from fulcrum.ledger.store import Store
 from fulcrum.ledger.tables import CaseRow, EventRow, ModelCallRow, ProcessStateRow, RunCaseRow, RunMetricRow, RunRow
 from fulcrum.metrics import Point
-from fulcrum.process import Autonomy
 from fulcrum.report import RunAccount, RunReport, Standing
 
 A_FEW = {"yield_per": 1000}
@@ -88,11 +87,16 @@ class Runs:
     def standing(self, process: str) -> Standing | None:
         """Say what a process may do alone now; None when nobody has said yet."""
         with self._store.read() as tx:
-            query = (
-                select(ProcessStateRow).where(ProcessStateRow.process == process).order_by(ProcessStateRow.seq.desc())
-            )
-            row = tx.execute(query.limit(1)).mappings().one_or_none()
-        return None if row is None else Standing(Autonomy(row["autonomy"]), row["threshold"])
+            return newest_standing(tx, process)
+
+    def first_standing(self, process: str, standing: Standing, *, by: str, reason: str) -> Standing:
+        """Set what a process may do alone if nobody has said yet; give what it may, whoever was first."""
+        with self._store.write() as tx:
+            lock_standings(tx)
+            if (said := newest_standing(tx, process)) is not None:
+                return said
+            append_standing(tx, process, standing, by=by, reason=reason, now=self._store.now())
+        return standing
 
     def standings(self, process: str) -> list[Json]:
         """List every change of a process's autonomy and threshold, the newest first."""
@@ -103,8 +107,9 @@ class Runs:
     def set_standing(self, process: str, standing: Standing, *, by: str, reason: str) -> None:
         """Set a process's autonomy and threshold, with who and why on record; whoever does has seen its alarms."""
         with self._store.write() as tx:
-            append_standing(tx, process, standing, by=by, reason=reason, now=self._store.now())
+            # In the order in which a check writes them, so that neither waits for the other.
             look(tx, process, by, self._store.now())
+            append_standing(tx, process, standing, by=by, reason=reason, now=self._store.now())
 
     def newest(self, process: str) -> str | None:
         """Name the run of a process that began last; None when there was none."""

@@ -171,7 +171,12 @@ class Watching:
         if before is None:
             row = {"process": process} | values
             return tx.execute(self._store.insert(WatchedRow).on_conflict_do_nothing(), [row]).rowcount == 1
-        mine = (WatchedRow.process == process, WatchedRow.until == before.until)
+        # Its promises as well: an owner may have looked meanwhile, and that must not be overwritten.
+        mine = (
+            WatchedRow.process == process,
+            WatchedRow.until == before.until,
+            WatchedRow.promises == before.promises,
+        )
         return tx.execute(update(WatchedRow).where(*mine).values(values)).rowcount == 1
 
     def reports(self, process: str, limit: int = 1) -> list[Json]:

@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
+from fulcrum.pages import template
 from fulcrum.scoreboard import charts, wording
 from fulcrum.scoreboard.board import Board, Trend, summed
+
+_PAGE = Path(__file__).with_name("page.html.j2")
 
 
 def render_html(board: Board) -> str:
     """Render the board as HTML; whatever a title or a warning says is shown as text."""
-    return _template().render(board=board, whole=board.whole, say=wording, summed=summed, drawn=_drawn)
-
-
-@cache
-def _template() -> Template:
-    templates = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return templates.get_template("page.html.j2")
+    return template(_PAGE).render(board=board, whole=board.whole, say=wording, summed=summed, drawn=_drawn)
 
 
 def _drawn(trend: Trend) -> list[tuple[str, Markup]]:

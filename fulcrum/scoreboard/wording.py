@@ -8,10 +8,10 @@ from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
 from fulcrum.kpis.indicators import Finding, Indicator, Name
+from fulcrum.kpis.wording import NONE, unit_of
 from fulcrum.process import Basis
 from fulcrum.scoreboard.board import Board, ProcessBoard, Saved, Summary
 
-NONE = "no figure"
 ENOUGH = 20
 """Fewer cases say so on their tile."""
 
@@ -49,7 +49,6 @@ DRIFT_WORDS = {
 THOUSAND = 1000
 """From here on nobody needs an amount's cents."""
 
-_UNITS = (("days", 86_400.0), ("h", 3_600.0), ("min", 60.0), ("s", 1.0))
 _WHOLE = 100
 """From here up a number needs no decimals."""
 
@@ -141,7 +140,7 @@ def kept(each: Indicator) -> str:
 
 def duration(span: timedelta) -> str:
     """Write a span in the unit that suits it: `3.1 days`, `5.2 h`, `12 min`, `0.4 s`."""
-    unit, size = _unit(span.total_seconds())
+    unit, size = unit_of(span.total_seconds())
     return f"{number(span.total_seconds() / size)} {unit}"
 
 
@@ -241,11 +240,6 @@ def sampled(board: Board) -> str:
     """Say which processes show a sample; empty where none does."""
     names = [process.title for process in board.processes if process.sample]
     return f"{' and '.join(names)}: a sample history of an invented company, no real cases" if names else ""
-
-
-def _unit(seconds: float) -> tuple[str, float]:
-    # Below two of a unit the next smaller one says more: 30 h, 90 min.
-    return next(((unit, size) for unit, size in _UNITS if abs(seconds) >= 2 * size), _UNITS[-1])
 
 
 def _between(low: float, high: float, unit: str) -> str:

@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
+from fulcrum.pages import template
 from fulcrum.sop.diagram import draw
 from fulcrum.sop.document import Sop
 from fulcrum.sop.parts import KIND_WORDS
 
+_PAGE = Path(__file__).with_name("page.html.j2")
+
 
 def page(sop: Sop) -> str:
     """Render the document as HTML; everything that a definition or a commit says is escaped."""
-    templates = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return templates.get_template("page.html.j2").render(sop=sop, draw=draw, kinds=KIND_WORDS)
+    return template(_PAGE).render(sop=sop, draw=draw, kinds=KIND_WORDS)

@@ -30,14 +30,6 @@ def desk(prefect_server: Any) -> Iterator[ReviewDesk]:
 
 
 @pytest.fixture
-def client(prefect_server: Any) -> Iterator[Any]:
-    from prefect.client.orchestration import get_client
-
-    with get_client(sync_client=True) as client:
-        yield client
-
-
-@pytest.fixture
 def worker(prefect_server: Any) -> Iterator[Callable[..., Worker]]:
     """Give a function that starts a worker on the pool `reviews`, the review desk's unless said."""
     started: list[Worker] = []

@@ -55,14 +55,6 @@ def office(prefect_server: Any, tmp_path: Path) -> Office:
     return Office.found(tmp_path / "home", tmp_path / "erp.db")
 
 
-@pytest.fixture
-def client(prefect_server: Any) -> Iterator[Any]:
-    from prefect.client.orchestration import get_client
-
-    with get_client(sync_client=True) as client:
-        yield client
-
-
 @pytest.mark.parametrize("kind", sorted(set(CAUSES) - {"run.failed"}))
 def test_what_fulcrum_tells_arrives(channel: Channel, office: Office, kind: str) -> None:
     """From the event to the message: whole, with the counts of the ledger and without a template left in it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,14 +21,6 @@ def shop(prefect_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     made = Shop.opened(tmp_path)
     made.now = datetime.now(UTC) - timedelta(days=1)
     return made
-
-
-@pytest.fixture
-def client(prefect_server: Any) -> Iterator[Any]:
-    from prefect.client.orchestration import get_client
-
-    with get_client(sync_client=True) as client:
-        yield client
 
 
 def events(client: Any, name: str, since: datetime) -> list[dict[str, Any]]:

@@ -128,13 +128,6 @@ def server_client() -> Iterator[Any]:
         yield client
 
 
-@pytest.fixture
-def client(prefect_server: Any) -> Iterator[Any]:
-    """Give a client of the session's server."""
-    with server_client() as client:
-        yield client
-
-
 def shown_reviews(office: Office) -> Counter[str]:
     """Count the flow runs that show the open reviews, by their state."""
     with office.ledger() as ledger, server_client() as client:

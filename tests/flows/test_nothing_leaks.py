@@ -24,14 +24,6 @@ def models(prefect_server: Any) -> Iterator[ModelServer]:
         yield server
 
 
-@pytest.fixture
-def client(prefect_server: Any) -> Iterator[Any]:
-    from prefect.client.orchestration import get_client
-
-    with get_client(sync_client=True) as client:
-        yield client
-
-
 def source_of(folder: Path, *records: dict[str, str]) -> str:
     file = folder / f"in-{len(records)}.jsonl"
     file.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")

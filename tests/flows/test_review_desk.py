@@ -34,14 +34,6 @@ def desk(prefect_server: Any) -> Iterator[ReviewDesk]:
     desk.ledger.close()
 
 
-@pytest.fixture
-def client(prefect_server: Any) -> Iterator[Any]:
-    from prefect.client.orchestration import get_client
-
-    with get_client(sync_client=True) as client:
-        yield client
-
-
 @pytest.fixture(autouse=True)
 def nothing_else(desk: ReviewDesk) -> None:
     """Settle what other tests have left open: the clock looks after all that is open."""

@@ -73,14 +73,6 @@ def office(prefect_server: Any, tmp_path: Path) -> Office:
     return Office.found(tmp_path / "home", tmp_path / "erp.db")
 
 
-@pytest.fixture
-def client(prefect_server: Any) -> Iterator[Any]:
-    from prefect.client.orchestration import get_client
-
-    with get_client(sync_client=True) as client:
-        yield client
-
-
 def kept(office: Office, run_id: str) -> dict[str, dict[str, float]]:
     """Read a run's rows in the ledger."""
     query = text("SELECT name, part, value FROM run_metrics WHERE run_id = :run")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,14 +27,6 @@ def shop(prefect_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 @pytest.fixture
 def fulcrum(shop: Shop, capfd: pytest.CaptureFixture[str]) -> Command:
     return in_process(capfd)
-
-
-@pytest.fixture
-def client(prefect_server: Any) -> Iterator[Any]:
-    from prefect.client.orchestration import get_client
-
-    with get_client(sync_client=True) as client:
-        yield client
 
 
 def test_the_flow_draws_an_artifact_and_a_page(shop: Shop, client: Any, tmp_path: Path) -> None:

@@ -26,15 +26,6 @@ def desk(prefect_server: object) -> Iterator[ReviewDesk]:
     desk.ledger.close()
 
 
-@pytest.fixture
-def client(prefect_server: object) -> Iterator[Any]:
-    """Give a client of the session's server."""
-    from prefect.client.orchestration import get_client
-
-    with get_client(sync_client=True) as client:
-        yield client
-
-
 def publish(desk: ReviewDesk, reviews: list[Review], **options: Any) -> int:
     """Publish these reviews only, because the session's ledger is shared."""
     from tasks.review import publish

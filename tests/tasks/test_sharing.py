@@ -50,14 +50,6 @@ def test_no_place_is_left_over_that_somebody_wants(limit: int, wants: list[int])
     assert sum(used) >= min(limit, sum(wants))
 
 
-@pytest.fixture
-def client(prefect_server: Any) -> Iterator[Any]:
-    from prefect.client.orchestration import get_client
-
-    with get_client(sync_client=True) as client:
-        yield client
-
-
 def holdings(client: Any, limit: int) -> tuple[Any, Any]:
     """Give two workers' holdings of one new limit."""
     from tasks.slots import Holding

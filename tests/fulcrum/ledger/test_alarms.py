@@ -17,6 +17,7 @@ def test_one_cause_is_one_alarm_until_it_is_over(desk: Desk) -> None:
     """A second one of the kind is none; once over, the next one is new."""
     first = desk.ledger.alarms.begin(PROCESS, KIND, {"deliveries": 3})
     assert first is not None
+    desk.ledger.watching.said([first.id])
     assert desk.ledger.alarms.begin(PROCESS, KIND, {"deliveries": 4}) is None
     assert desk.ledger.alarms.begin("other", KIND, {}) is not None
     assert desk.ledger.alarms.end(PROCESS, KIND)
@@ -36,10 +37,22 @@ def test_what_nobody_takes_is_passed_on_once(desk: Desk) -> None:
     assert desk.ledger.alarms.acknowledge(taken.id[:8], "Ada") == taken
     desk.ledger.alarms.end("over", KIND)
     quarter = timedelta(minutes=15)
-    assert desk.ledger.alarms.pass_on(frozenset({KIND}), quarter) == []
+    assert desk.ledger.alarms.late(frozenset({KIND}), quarter) == []
     desk.clock.forward(901)
-    assert desk.ledger.alarms.pass_on(frozenset({KIND}), quarter) == [late]
-    assert desk.ledger.alarms.pass_on(frozenset({KIND}), quarter) == []
+    assert desk.ledger.alarms.late(frozenset({KIND}), quarter) == [late]
+    desk.ledger.alarms.passed_on([late.id])
+    assert desk.ledger.alarms.late(frozenset({KIND}), quarter) == []
+
+
+def test_an_alarm_that_was_not_told_is_given_again(desk: Desk) -> None:
+    """Whoever raised it was killed before they could tell it; once told, it is not given again."""
+    first = desk.ledger.alarms.begin(PROCESS, KIND, {"deliveries": 3})
+    assert first is not None
+    again = desk.ledger.alarms.begin(PROCESS, KIND, {"deliveries": 3})
+    assert again == first
+    desk.ledger.watching.said([first.id])
+    assert desk.ledger.alarms.begin(PROCESS, KIND, {"deliveries": 3}) is None
+    assert desk.ledger.alarms.find(PROCESS, KIND) == first
 
 
 def test_only_what_stands_is_taken_on(desk: Desk) -> None:

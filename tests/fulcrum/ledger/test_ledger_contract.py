@@ -29,6 +29,7 @@ from fulcrum.ledger.migrate import HEAD
 from fulcrum.ledger.tables import Base, CaseRow, ContentRow, ProcessStateRow
 from fulcrum.process import Autonomy
 from fulcrum.report import Standing
+from tests.together import AT_ONCE, at_once, several
 
 if TYPE_CHECKING:
     from tests.fulcrum.ledger.conftest import Desk
@@ -459,6 +460,31 @@ def test_autonomy_is_on_record(desk: Desk) -> None:
     with desk.ledger.store.read() as tx:
         kept = tx.execute(select(ProcessStateRow.set_by, ProcessStateRow.reason).order_by(ProcessStateRow.seq)).all()
     assert [tuple(row) for row in kept] == [("Ada", "start"), ("Bob", "earned")]
+
+
+def test_first_runs_at_once_say_once_what_a_process_may(desk: Desk) -> None:
+    """Whoever is first writes down what the definition says; the others, and who comes later, read it."""
+    defined = Standing(Autonomy.SUPERVISED, 0.9)
+
+    def first_run(ledger: Ledger, _number: int = 0) -> Standing:
+        return ledger.runs.first_standing(PROCESS, defined, by="Ada", reason="as the process is defined")
+
+    with several(desk.ledger.store.url, desk.clock) as ledgers:
+        assert at_once(ledgers, first_run) == [defined] * AT_ONCE
+    assert len(desk.ledger.runs.standings(PROCESS)) == 1
+    desk.ledger.runs.set_standing(PROCESS, Standing(Autonomy.SHADOW, 0.8), by="Bob", reason="careful")
+    assert first_run(desk.ledger) == Standing(Autonomy.SHADOW, 0.8)
+
+
+def test_two_who_change_autonomy_at_once_are_both_on_record(desk: Desk) -> None:
+    """Neither is lost and neither is refused; the last one holds."""
+
+    def change(ledger: Ledger, _number: int) -> None:
+        ledger.runs.set_standing(PROCESS, Standing(Autonomy.SHADOW, 0.9), by="Ada", reason="careful")
+
+    with several(desk.ledger.store.url, desk.clock) as ledgers:
+        at_once(ledgers, change)
+    assert [row["seq"] for row in desk.ledger.runs.standings(PROCESS)] == list(range(AT_ONCE, 0, -1))
 
 
 def test_moments_keep_their_zone_and_naive_ones_are_refused(desk: Desk) -> None:

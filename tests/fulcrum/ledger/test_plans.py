@@ -159,6 +159,7 @@ def _learn(desk: Desk) -> None:
     ledger.catalogues.put(PROCESS, Catalogue("value", (Option(name="x"),)), by="Ada", reason="new")
     ledger.catalogues.in_force(PROCESS)
     ledger.catalogues.bind(TICKET_TRIAGE)
+    ledger.runs.first_standing(PROCESS, Standing(Autonomy.SHADOW, 0.9), by="Ada", reason="start")
     ledger.runs.set_standing(PROCESS, Standing(Autonomy.SHADOW, 0.9), by="Ada", reason="start")
 
 
