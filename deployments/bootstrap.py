@@ -1,4 +1,4 @@
-"""What a server needs before its first run: ledger, block types, default blocks, work pools, deployments."""
+"""What a server needs before its first run: ledger, blocks, work pools, limits, deployments, automations."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from deployments.automations import apply as apply_automations
 from deployments.declared import apply, declared
 from deployments.desk import TICKETS
 from deployments.desk.secret import secret_of
+from deployments.pools import apply_limits, apply_pools
 from fulcrum.settings import Settings
 from fulcrum.settings import settings as read_settings
 
@@ -28,12 +29,6 @@ if TYPE_CHECKING:
 
     from blocks import WebhookTarget
     from deployments.readiness import Line
-
-POOLS = {
-    "fulcrum": "The processes: runs that take cases in and work them off.",
-    "reviews": "Answered reviews: short runs that a person waits for.",
-}
-
 
 _TARGET_NAME = re.compile(r"[a-z][a-z0-9-]{0,47}")
 """The names of targets that a default is made for: what a block, a table and a folder may all be called."""
@@ -80,7 +75,8 @@ def bootstrap(
     with temporary_settings({"api.url": url}), get_client(sync_client=True) as client:
         changes.extend(_block_types(client, check=check))
         changes.extend(_default_blocks(client, chosen, desk, check=check))
-        changes.extend(_pools(client, check=check))
+        changes.extend(Change(*made) for made in apply_pools(client, check=check))
+        changes.extend(Change("limit", *made) for made in apply_limits(client, check=check))
         changes.extend(_deployments(client, chosen, file, allow_draft=allow_draft, check=check))
         changes.extend(Change("automation", name, done) for name, done in apply_automations(client, check=check))
     return changes
@@ -239,21 +235,6 @@ def _is_desk(url: object) -> bool:
         parsed = urlsplit(str(url))
         return parsed.scheme == "http" and parsed.path == TICKETS and is_loopback(parsed.hostname or "")
     return False
-
-
-def _pools(client: SyncPrefectClient, *, check: bool) -> Iterator[Change]:
-    """Create the work pools with the process worker's own template, which asks nothing of the net."""
-    from prefect.client.schemas.actions import WorkPoolCreate  # noqa: PLC0415 - see above
-    from prefect.workers.process import ProcessWorker  # noqa: PLC0415 - see above
-
-    known = {pool.name for pool in client.read_work_pools()}
-    template = ProcessWorker.get_default_base_job_template()
-    for name, description in POOLS.items():
-        if name not in known:
-            pool = WorkPoolCreate(name=name, type="process", description=description, base_job_template=template)
-            if not check:
-                client.create_work_pool(pool)
-            yield Change("work pool", name, "created")
 
 
 def _deployments(

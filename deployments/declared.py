@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from prefect.client.schemas.responses import DeploymentResponse
     from prefect.flows import Flow
 
+_READY = "deployments.readiness.step.ready"
+"""The one build step there may be; `bootstrap` asks the same of a process by itself."""
+
 _APPLIED = {
+    "build",
     "concurrency_limit",
     "description",
     "entrypoint",
@@ -45,7 +49,9 @@ def declared(file: Path | None = None) -> list[dict[str, Any]]:
         ) from None
     stanzas: list[dict[str, Any]] = content["deployments"]
     for stanza in stanzas:
-        if beyond := sorted(set(stanza) - _APPLIED):
+        beyond = sorted(set(stanza) - _APPLIED)
+        beyond += [name for step in stanza.get("build") or [] for name in step if name != _READY]
+        if beyond:
             raise StackError(
                 problem=f"{file} gives deployment {stanza.get('name')} {', '.join(beyond)}, which is not applied here.",
                 remedy="Remove it, or apply the file with: prefect --no-prompt deploy --all",
@@ -102,6 +108,7 @@ def _wanted(flow: Flow[..., Any], stanza: dict[str, Any]) -> dict[str, Any]:
         "entrypoint": stanza["entrypoint"],
         "pull_steps": [],
         "work_pool_name": pool["name"],
+        "work_queue_name": pool.get("work_queue_name", "default"),
         "job_variables": pool.get("job_variables", {}),
         **_concurrency(stanza.get("concurrency_limit")),
     }

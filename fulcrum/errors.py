@@ -74,6 +74,11 @@ class UnknownProcess(FulcrumError):
     exit_code = 2
 
 
+class NotReady(FulcrumError):
+    """Process {process} is not ready: {lines}. Nothing was changed. Mend what this names:
+    fulcrum readiness {process}"""
+
+
 class NameUnusable(FulcrumError):
     """{name} cannot be the name of a process: {problem}. Nothing was written; choose another name."""
 

@@ -15,8 +15,9 @@ from prefect.logging import get_run_logger
 
 from blocks import load_ledger
 from fulcrum import incident
-from fulcrum.errors import FulcrumError, LedgerUnavailable, ServerAway
-from fulcrum.process import Process
+from fulcrum.errors import FulcrumError, LedgerUnavailable, NotReady, ServerAway
+from fulcrum.process import Autonomy, Process
+from fulcrum.readiness import failed
 from tasks.artifacts import show
 from tasks.heads import publish_heads
 from tasks.meanwhile import meanwhile
@@ -44,6 +45,7 @@ def process_run(process: Process, options: RunOptions) -> Iterator[ProcessRun]:
         versions = {"sop_version": process.sop_version, "prompt_version": process.prompt_version}
         ledger.runs.begin(run.run_id, process.name, standing=run.standing, **versions)
         try:
+            _require_ready(run)
             with held_meanwhile(run), shared_endpoint(run.endpoint), shown_meanwhile(run):
                 yield run
         except TransportError as error:
@@ -59,6 +61,13 @@ def process_run(process: Process, options: RunOptions) -> Iterator[ProcessRun]:
         ledger.runs.end(run.run_id, _figures(run), run.points)
     finally:
         ledger.close()
+
+
+def _require_ready(run: ProcessRun) -> None:
+    """Let a process whose definition is not ready only watch; raise NotReady where it may act."""
+    lines = failed(run.process)
+    if lines and run.standing.autonomy is not Autonomy.SHADOW:
+        raise NotReady(process=run.process.name, lines=", ".join(line.check for line in lines))
 
 
 @contextmanager

@@ -46,12 +46,17 @@ def fair_share(limit: int, wanted: int, others: int, at_once: int) -> int:
     return min(at_once, max(fair, limit - others, 0))
 
 
+def calls_limit(endpoint: Endpoint) -> str:
+    """Name the limit on the server that counts an endpoint's calls under way."""
+    return f"model-endpoint.{endpoint.name}.calls"
+
+
 class Share:
     """What this process may use of an endpoint, adjusted for as long as a run needs it."""
 
     def __init__(self, endpoint: Endpoint, client: SyncPrefectClient) -> None:
         self.endpoint = endpoint
-        self.calls = Holding(client, f"model-endpoint.{endpoint.name}.calls", endpoint.concurrency)
+        self.calls = Holding(client, calls_limit(endpoint), endpoint.concurrency)
         self.wanted = Holding(client, f"model-endpoint.{endpoint.name}.wanted", PLENTY)
         self._loop, self._line = connect(endpoint)
 

@@ -12,10 +12,10 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import Worker
 from prefect.exceptions import ObjectNotFound
 
-from deployments.bootstrap import POOLS
 from deployments.doctor.ledger import clocks
 from deployments.doctor.lines import Line, guarded, ok, wrong
 from deployments.doctor.outside import look_at_endpoint, look_at_target
+from deployments.pools import POOLS
 from flows import registry
 from fulcrum.settings import Settings
 

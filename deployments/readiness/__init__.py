@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from deployments.readiness.checklist import Readiness, checklist, readiness
-from deployments.readiness.lines import Line, Verdict
 from deployments.readiness.subject import FEWEST_CASES, GOLDEN, Score, Subject, target_types
+from fulcrum.readiness.lines import Line, Verdict
 
 __all__ = [
     "FEWEST_CASES",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from deployments.readiness.checklist import readiness
-from deployments.readiness.lines import Line, Verdict
 from fulcrum.ledger import Ledger
 from fulcrum.process import Autonomy, Process
+from fulcrum.readiness.lines import Line, Verdict
 from fulcrum.report import Standing
 from fulcrum.settings import project_root
 

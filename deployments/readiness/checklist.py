@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from deployments.readiness.checks import CHECKS
-from deployments.readiness.lines import Line, Verdict, passed
 from deployments.readiness.subject import Score, Subject, target_types
 from flows.registry import process as find
 from fulcrum.cases import Json
 from fulcrum.errors import FulcrumError, UnknownProcess
 from fulcrum.process import Process
+from fulcrum.readiness.lines import Line, Verdict, passed
 from fulcrum.settings import project_root
 
 DEFINITION = "definition"

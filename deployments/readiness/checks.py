@@ -1,120 +1,33 @@
-"""The checks, one function each: what was gathered in, a line out. Nothing is read or asked here but source text."""
+"""The checks of a process in its checkout: what was gathered in, a line out. Nothing is read here but source text."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from typing import TypeAlias, get_args
+from typing import TypeAlias
 
-from pydantic import BaseModel
-
-from deployments.readiness.lines import Line, Verdict, judged
 from deployments.readiness.subject import FEWEST_CASES, GOLDEN, Subject
 from deployments.readiness.syntax import direct_problems, flow_problems, tests_in
-from fulcrum.process import Baseline, Deputy, Objectives, Owner, Stage, StepKind
+from fulcrum.readiness import checks as alone
+from fulcrum.readiness.checks import unfilled
+from fulcrum.readiness.lines import Line, Verdict, judged
 from fulcrum.routing import ALONE
 from fulcrum.sop import FileState
-from fulcrum.sop.wording import duration
 
 Check: TypeAlias = Callable[[Subject], Line]
 
-PERSONAL_WORDS = frozenset(
-    {"email", "mail", "phone", "mobile", "iban", "address", "street", "birth", "birthday", "passport", "ssn", "sender"}
-)
-"""Words in a field's name that say something of a person."""
-
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
-_UNFILLED = re.compile(r"\b(?:todo|tbd|fixme|fill in|changeme)\b", re.IGNORECASE)
-
-
-def unfilled(text: str) -> bool:
-    """Tell whether a text still waits for the person who has to write it."""
-    return not text.strip() or _UNFILLED.search(text) is not None
-
-
-def gates(subject: Subject) -> Line:
-    """A gate stands before the first AI step and one after each, each with a rule that keeps a case back."""
-    process = subject.process
-    counting = [gate for gate in process.gates if any(rule.severity != "info" for rule in gate.rules)]
-    behind = {process.place(gate.after) for gate in counting if gate.stage is Stage.OUTCOME}
-    no_gate = "no gate with a rule that counts stands"
-    problems = []
-    if not any(gate.stage is Stage.INTAKE for gate in counting):
-        problems.append(f"{no_gate} before the AI step {process.ai_steps[0].name}")
-    problems += [
-        f"{no_gate} after the AI step {step.name}" for place, step in enumerate(process.ai_steps) if place not in behind
-    ]
-    if not any(step.kind is StepKind.AI for step in process.steps):
-        problems.append("the procedure's steps name no AI step")
-    rules = sum(len(gate.rules) for gate in process.gates)
-    return judged(
-        "gates",
-        problems,
-        met=f"{rules} rules before and after {', '.join(step.name for step in process.ai_steps)}",
-        remedy="give gates= one Gate with stage INTAKE, one with OUTCOME after each AI step, and steps= the AI steps",
-    )
-
 
 def person(subject: Subject) -> Line:
-    """A person stands behind each AI step: a queue, a step of the procedure, a label that names a case."""
-    process = subject.process
-    problems = [
-        f"{name} is not filled in"
-        for name, queue in (("review.queue", process.review.queue), ("owner.queue", process.owner.queue))
-        if unfilled(queue)
-    ]
-    if not any(step.kind is StepKind.HUMAN for step in process.steps):
-        problems.append("the procedure's steps name none that a person does")
-    if process.review.due.within <= timedelta(0):
-        problems.append("review.due leaves no time to decide")
-    problems += _due_problems(subject)
-    return judged(
-        "a person behind",
-        [*problems, *_label_problems(subject)],
-        met=f"queue {process.review.queue}, escalated to {process.owner.queue}",
-        remedy="name the queues, a human step, and a label that takes any outcome's values",
-    )
+    """A person stands behind each AI step; the label is tried on what is known to be true."""
+    return alone.person(subject.process, subject.golden)
 
 
-def _due_problems(subject: Subject) -> list[str]:
-    """Try the due date on a moment: a country whose holidays are not known would fail the first review."""
-    try:
-        subject.process.review.due.at(datetime(2026, 1, 1, tzinfo=UTC))
-    except ValueError as error:
-        return [f"review.due cannot be told: {error}"]
-    return []
+def _definition(check: alone.Check) -> Check:
+    """Ask a check that needs the definition alone."""
 
+    def asked(subject: Subject) -> Line:
+        return check(subject.process)
 
-def _label_problems(subject: Subject) -> list[str]:
-    """Try the label on nothing and on what is known to be true."""
-    labels = []
-    for values in ({}, *subject.golden):
-        try:
-            labels.append(subject.process.review.label(values))
-        except Exception as error:  # noqa: BLE001 - whatever a label raises, no review could be named
-            return [f"review.label raises {type(error).__name__}"]
-    said = [label for label in labels if isinstance(label, str)]
-    if len(said) < len(labels):
-        return ["review.label gives something that is no text"]
-    return ["review.label names no case"] if subject.golden and not any(map(str.strip, said[1:])) else []
-
-
-def owner(subject: Subject) -> Line:
-    """Owner and deputy are two people who can be reached, and alerts have a place."""
-    people: dict[str, Owner | Deputy] = {"owner": subject.process.owner, "deputy": subject.process.deputy}
-    problems = [f"{who}.name is not filled in" for who, one in people.items() if unfilled(one.name)]
-    problems += [f"{who}.email is no address" for who, one in people.items() if not _EMAIL.fullmatch(one.email.strip())]
-    if unfilled(subject.process.on_call):
-        problems.append("on_call is not filled in")
-    if people["owner"].email.strip().casefold() == people["deputy"].email.strip().casefold():
-        problems.append("the deputy is the owner")
-    return judged(
-        "owner and on-call",
-        problems,
-        met=f"{people['owner'].name}; {people['deputy'].name}; {subject.process.on_call}",
-        remedy="only a person can: agree with owner and deputy, and write them into owner=, deputy= and on_call=",
-    )
+    return asked
 
 
 def golden(subject: Subject) -> Line:
@@ -182,43 +95,6 @@ def delivery(subject: Subject) -> Line:
     )
 
 
-def objectives(subject: Subject) -> Line:
-    """What is promised can be held against figures."""
-    promised, name = subject.process.objectives, "objectives"
-    problems = _figures(promised)
-    if promised.currency != subject.process.baseline.currency:
-        problems.append(f"in {promised.currency}, the baseline in {subject.process.baseline.currency}")
-    met = f"within {duration(promised.cycle_time_p95)}, {promised.cost_per_case:f} {promised.currency} a case"
-    return judged(name, problems, met=met, remedy="give objectives= figures that can be kept, in one currency")
-
-
-def baseline(subject: Subject) -> Line:
-    """How it was before is known, and who says so."""
-    before = subject.process.baseline
-    problems = _figures(before)
-    if unfilled(before.source):
-        problems.append("source is not filled in")
-    return judged(
-        "baseline",
-        problems,
-        met=f"{before.basis}: {before.source}",
-        remedy="measure the work as it was, or have somebody who knows declare it, and say who in source=",
-    )
-
-
-def _figures(figures: Objectives | Baseline) -> list[str]:
-    problems = [
-        f"{name} is {rate}, not from 0 to 1"
-        for name, rate in (("manual_rate", figures.manual_rate), ("error_rate", figures.error_rate))
-        if not 0 <= rate <= 1
-    ]
-    if figures.cycle_time_p95 <= timedelta(0):
-        problems.append("cycle_time_p95 is no time")
-    if not figures.cost_per_case.is_finite() or figures.cost_per_case < 0:
-        problems.append("cost_per_case is no cost")
-    return problems
-
-
 def tests(subject: Subject) -> Line:
     """The process has a test of its own."""
     file = f"tests/flows/test_{subject.process.folder.name}.py"
@@ -247,76 +123,21 @@ def nothing_direct(subject: Subject) -> Line:
     )
 
 
-def data_classes(subject: Subject) -> Line:
-    """What says something of a person is marked, also where it lies within another field."""
-    process = subject.process
-    problems = []
-    for model in (process.case, process.outcome):
-        for name, field in model.model_fields.items():
-            if name in process.personal:
-                continue
-            inner = sorted(
-                {told for nested in _models(field.annotation) for told in _personal(nested, process.personal)}
-            )
-            if PERSONAL_WORDS & set(name.split("_")) or inner:
-                told = f" (it holds {', '.join(inner)})" if inner else ""
-                problems.append(f"{name}{told} is not marked as personal")
-    marked = ", ".join(process.personal) or "no field"
-    return judged(
-        "data classes", list(dict.fromkeys(problems)), met=f"personal: {marked}", remedy="name it in personal="
-    )
-
-
-def _personal(model: type[BaseModel], marked: tuple[str, ...]) -> set[str]:
-    return {name for name in model.model_fields if name in marked or PERSONAL_WORDS & set(name.split("_"))}
-
-
-def _models(annotation: object) -> list[type[BaseModel]]:
-    """Find the models within a type, as in a list of them."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for part in get_args(annotation) for model in _models(part)]
-
-
-def retention(subject: Subject) -> Line:
-    """Contents have an end."""
-    kept = subject.process.retention
-    problems = [] if kept > timedelta(0) else ["contents would be erased before the case is finished"]
-    return judged("retention", problems, met=duration(kept), remedy="give retention= the time the law asks for")
-
-
-def autonomy(subject: Subject) -> Line:
-    """What the process may do at most has a bound, and whatever clears alone is audited."""
-    process, policy = subject.process, subject.process.review
-    problems = []
-    if process.max_autonomy in ALONE:
-        if not 0 < policy.audit_share <= 1:
-            problems.append(f"nothing of what clears alone is audited: audit_share is {policy.audit_share}")
-        if not 0 < policy.threshold <= 1:
-            problems.append(f"threshold is {policy.threshold}, not a confidence above 0 and up to 1")
-    return judged(
-        "autonomy",
-        problems,
-        met=f"starts as {process.autonomy}, never more than {process.max_autonomy}",
-        remedy="give review= a threshold and an audit_share, or lower max_autonomy to assisted",
-    )
-
-
 CHECKS: tuple[Check, ...] = (
-    gates,
+    _definition(alone.gates),
     person,
-    owner,
+    _definition(alone.owner),
     golden,
     score,
     prompt,
     delivery,
-    objectives,
-    baseline,
+    _definition(alone.objectives),
+    _definition(alone.baseline),
     tests,
     standard_steps,
     nothing_direct,
-    data_classes,
-    retention,
-    autonomy,
+    _definition(alone.data_classes),
+    _definition(alone.retention),
+    _definition(alone.autonomy),
 )
 """Every check, in the order of the list."""

@@ -21,7 +21,13 @@ SAMPLES = str(FOLDER / "samples" / "inbox")
 
 @flow(name="complaint-response", flow_run_name="complaint-response from {source}")
 def complaint_response(source: str = SAMPLES, options: RunOptions = RunOptions()) -> RunReport:  # noqa: B008 - frozen
-    """Complaints in; drafted answers in the review queue, and what people have decided, out."""
+    """Complaints in; drafted answers in the review queue, and what people have decided, out.
+
+    Args:
+        source: What to take in: a .jsonl, .csv or .txt file, a folder or a glob, by its path on the worker's
+            machine. What was taken in before is not taken in again.
+        options: Bounds for this run alone.
+    """
     with process_run(COMPLAINT_RESPONSE, options) as run:
         take_in(run, source)
         while run.has_work():

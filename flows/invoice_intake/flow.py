@@ -21,7 +21,13 @@ SAMPLES = str(FOLDER / "samples" / "inbox")
 
 @flow(name="invoice-intake", flow_run_name="invoice-intake from {source}")
 def invoice_intake(source: str = SAMPLES, options: RunOptions = RunOptions()) -> RunReport:  # noqa: B008 - frozen
-    """Supplier documents in; posted invoices and queued reviews out."""
+    """Supplier documents in; posted invoices and queued reviews out.
+
+    Args:
+        source: What to take in: a .jsonl, .csv, .txt or .pdf file, a folder or a glob, by its path on the worker's
+            machine. What was taken in before is not taken in again.
+        options: Bounds for this run alone.
+    """
     with process_run(INVOICE_INTAKE, options) as run:
         take_in(run, source)
         while run.has_work():

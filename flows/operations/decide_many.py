@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.states import Completed
-from pydantic import Field
 
 from blocks import load_ledger
 from flows.registry import process as process_of
@@ -38,19 +37,29 @@ LISTED = 200
 
 @flow(name="decide-many")
 def decide_many(  # noqa: PLR0913, PLR0917 - the parameters are the form that a person fills in
-    process: Annotated[str, Field(description="The process, as invoice-intake.")],
-    verdict: Annotated[Literal["approve", "reject"], Field(description="What to say of each case as it stands.")],
-    reviewer: Annotated[str, Field(description="Your name, as it is registered; it is kept with each decision.")],
-    reason: Annotated[
-        str | None, Field(description="Only reviews that are here for this: low-confidence, gate.")
-    ] = None,
-    max_amount: Annotated[Decimal | None, Field(description="Only cases up to this amount.")] = None,
-    ids: Annotated[list[str] | None, Field(description="Only these reviews or cases.")] = None,
-    note: Annotated[str | None, Field(description="Why; needed to reject. No case's content, please.")] = None,
-    bundle: Annotated[str | None, Field(description="The number that the dry run gave: decide what it listed.")] = None,
-    code: Annotated[str | None, Field(description="Six digits of your authenticator app, to confirm.")] = None,
+    process: str,
+    verdict: Literal["approve", "reject"],
+    reviewer: str,
+    reason: str | None = None,
+    max_amount: Decimal | None = None,
+    ids: list[str] | None = None,
+    note: str | None = None,
+    bundle: str | None = None,
+    code: str | None = None,
 ) -> State[Any]:
-    """List the reviews that would be decided; with the list's number, decide each of them on its own."""
+    """List the reviews that would be decided; with the list's number, decide each of them on its own.
+
+    Args:
+        process: The process, as invoice-intake.
+        verdict: What to say of each case as it stands.
+        reviewer: Your name, as it is registered; it is kept with each decision.
+        reason: Only reviews that are here for this, as low-confidence or gate.
+        max_amount: Only cases up to this amount.
+        ids: Only these reviews or cases.
+        note: Why; needed to reject. No case's content, please.
+        bundle: The number that the dry run gave: decide what it listed.
+        code: Six digits of your authenticator app, to confirm.
+    """
     with load_ledger() as ledger:
         definition = ledger.catalogues.bind(process_of(process))
         person = may_decide(ledger, definition, reviewer)

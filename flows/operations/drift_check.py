@@ -17,7 +17,11 @@ from tasks.drift import watch
 
 @flow(name="drift-check")
 def drift_check(process: str | None = None) -> State[Any]:
-    """Watch each process's promises, compare its newest cases with those that its autonomy was granted on."""
+    """Watch each process's promises, compare its newest cases with those that its autonomy was granted on.
+
+    Args:
+        process: One process alone, as invoice-intake; every process when left empty.
+    """
     with load_ledger() as ledger:
         chosen = [ledger.catalogues.bind(process_of(name)) for name in ([process] if process else names())]
         found = {each.name: watch(ledger, each) for each in chosen}

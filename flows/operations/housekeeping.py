@@ -52,7 +52,12 @@ class Swept:
 
 @flow(name="housekeeping")
 def housekeeping(process: str | None = None, dry_run: bool = False) -> State[Any]:
-    """Erase what processes keep no longer; a dry run only counts it. Killed anywhere, it is run again."""
+    """Erase what processes keep no longer; a dry run only counts it. Killed anywhere, it is run again.
+
+    Args:
+        process: One process alone, as invoice-intake; every process when left empty.
+        dry_run: Only count what would be erased.
+    """
     every = [process_of(name) for name in names()]
     chosen = [process_of(process)] if process else every
     kept = [each.retention for each in every]

@@ -31,7 +31,12 @@ from tasks.targets import load_targets
 
 @flow(name="review-case", retries=2, retry_delay_seconds=5)
 def review_case(review_id: str, generation: int = 1) -> State[Any]:  # noqa: ARG001 - part of the run's identity
-    """Record a person's answer to a review and make its consequences happen; ask again when it cannot be taken."""
+    """Record a person's answer to a review and make its consequences happen; ask again when it cannot be taken.
+
+    Args:
+        review_id: The review's id in the ledger.
+        generation: How often the review was shown; part of the run's identity.
+    """
     with load_ledger() as ledger, get_client(sync_client=True) as client:
         review = ledger.reviews.find(review_id)
         message = _settle(ledger, ledger.catalogues.bind(process_of(review.process)), review, client)

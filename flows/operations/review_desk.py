@@ -28,7 +28,11 @@ from tasks.targets import load_targets
 
 @flow(name="review-desk")
 def review_desk(process: str | None = None) -> State[Any]:
-    """Put back what was lost, ask people, remind them, escalate, and end what nobody decided as its process says."""
+    """Put back what was lost, ask people, remind them, escalate, and end what nobody decided as its process says.
+
+    Args:
+        process: One process alone, as invoice-intake; every process when left empty.
+    """
     with load_ledger() as ledger, get_client(sync_client=True) as client:
         chosen = [ledger.catalogues.bind(process_of(name)) for name in ([process] if process else names())]
         rows = [_look_after(ledger, each, client) for each in chosen]

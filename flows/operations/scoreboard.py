@@ -16,7 +16,11 @@ from tasks.scoreboard import draw
 
 @flow(name="scoreboard")
 def scoreboard(process: str | None = None) -> State[Any]:
-    """Draw the scoreboard: as an artifact here, and as a page of its own in the home."""
+    """Draw the scoreboard: as an artifact here, and as a page of its own in the home.
+
+    Args:
+        process: One process alone, as invoice-intake; every process when left empty.
+    """
     with load_ledger() as ledger:
         chosen = [ledger.catalogues.bind(process_of(name)) for name in ([process] if process else names())]
         board = draw(ledger, chosen)

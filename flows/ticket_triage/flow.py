@@ -21,7 +21,13 @@ SAMPLES = str(FOLDER / "samples" / "inbox")
 
 @flow(name="ticket-triage", flow_run_name="ticket-triage from {source}")
 def ticket_triage(source: str = SAMPLES, options: RunOptions = RunOptions()) -> RunReport:  # noqa: B008 - frozen
-    """Customer messages in; tickets at the help desk and queued reviews out."""
+    """Customer messages in; tickets at the help desk and queued reviews out.
+
+    Args:
+        source: What to take in: a .jsonl, .csv or .txt file, a folder or a glob, by its path on the worker's
+            machine. What was taken in before is not taken in again.
+        options: Bounds for this run alone.
+    """
     with process_run(TICKET_TRIAGE, options) as run:
         take_in(run, source)
         while run.has_work():

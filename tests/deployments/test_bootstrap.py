@@ -13,6 +13,7 @@ import yaml
 
 from deployments.bootstrap import Change, bootstrap
 from deployments.declared import declared
+from deployments.pools import QUEUES
 from deployments.stack.environment import child_environment
 from fulcrum.errors import StackError
 from fulcrum.settings import Settings, project_root
@@ -59,6 +60,7 @@ def test_the_first_time_makes_all_and_the_second_nothing(
         "block type",
         "block",
         "work pool",
+        "work queue",
         "deployment",
         "automation",
     }
@@ -72,6 +74,43 @@ def test_the_first_time_makes_all_and_the_second_nothing(
     assert {pool.name: pool.type for pool in client.read_work_pools()} == {"fulcrum": "process", "reviews": "process"}
 
 
+def test_what_is_urgent_has_a_queue_before_the_rest(
+    url: str, settings: Settings, client: SyncPrefectClient, standin: Path
+) -> None:
+    """Processes before what looks after them, answers before the desk; an order that was changed is set again."""
+
+    def order(pool: str) -> dict[str, int]:
+        return {queue.name: queue.priority for queue in client.read_work_queues(work_pool_name=pool)}
+
+    bootstrap(url, settings, file=standin)
+    assert order("fulcrum") == {"processes": 1, "operations": 2, "default": 3}
+    assert order("reviews") == {"answers": 1, "desk": 2, "default": 3}
+    (queue,) = [each for each in client.read_work_queues(work_pool_name="reviews") if each.name == "desk"]
+    client.update_work_queue(queue.id, priority=1, concurrency_limit=1)
+    assert bootstrap(url, settings, file=standin) == [Change("work queue", "reviews/desk", "updated")]
+    assert bootstrap(url, settings, file=standin) == []
+    assert order("reviews") == {"answers": 1, "desk": 2, "default": 3}
+    assert client.read_work_queue(queue.id).concurrency_limit == 1
+
+
+def test_the_limit_of_an_endpoint_is_that_of_its_block(
+    url: str, settings: Settings, client: SyncPrefectClient, standin: Path
+) -> None:
+    """Of one that runs share; one whose block is not sound is refused, and hinders nothing else."""
+    from blocks import ModelEndpoint
+
+    bootstrap(url, settings, file=standin)
+    ModelEndpoint(base_url="http://127.0.0.1:1/v1", model="m", concurrency=7).save("shared", overwrite=True)
+    name = "model-endpoint.shared.calls"
+    assert [str(change) for change in bootstrap(url, settings, file=standin, check=True)] == [f"created limit {name}"]
+    assert bootstrap(url, settings, file=standin) == [Change("limit", name, "created")]
+    assert client.read_global_concurrency_limit_by_name(name).limit == 7
+    ModelEndpoint(base_url="http://127.0.0.1:1/v1", model="m", concurrency=9).save("shared", overwrite=True)
+    assert bootstrap(url, settings, file=standin) == [Change("limit", name, "updated")]
+    client.delete_block_document(ModelEndpoint.load("shared")._block_document_id)
+    assert bootstrap(url, settings, file=standin) == []
+
+
 def test_the_default_target_is_a_table_in_the_home(url: str, settings: Settings, standin: Path) -> None:
     """Until an operator points it at the real system."""
     from blocks import SqlTarget
@@ -83,6 +122,7 @@ def test_the_default_target_is_a_table_in_the_home(url: str, settings: Settings,
     assert target.table == "erp_postings"
 
 
+READY = "deployments.readiness.step.ready"
 DESK = "http://127.0.0.1:4280"
 TICKETS = f"{DESK}/tickets"
 ELSEWHERE = "http://127.0.0.1:4281"
@@ -335,6 +375,46 @@ def test_prefect_deploy_makes_the_same_deployments(url: str, settings: Settings,
     assert [change for change in bootstrap(url, settings) if change.kind == "deployment"] == []
 
 
+def test_each_deployment_says_all_that_an_operator_needs() -> None:
+    """What it does, where it waits, and for a process when it runs, in whose time zone, once that is switched on."""
+    for stanza in declared():
+        pool = stanza["work_pool"]
+        assert pool["work_queue_name"] in QUEUES[pool["name"]]
+        assert stanza["description"]
+        for schedule in stanza.get("schedules", []):
+            assert schedule["timezone"]
+        if "process" in stanza["tags"]:
+            assert stanza["build"] == [{READY: {"process": stanza["name"]}}]
+            assert [schedule["active"] for schedule in stanza["schedules"]] == [False]
+
+
+def test_prefect_deploy_asks_whether_a_process_is_ready(
+    url: str, settings: Settings, client: SyncPrefectClient, tmp_path: Path
+) -> None:
+    """As its build step, which ends the command with a sentence; nothing is deployed."""
+    from prefect.exceptions import ObjectNotFound
+
+    content = yaml.safe_load((project_root() / "prefect.yaml").read_text(encoding="utf-8"))
+    bootstrap(url, settings)
+    stanza = next(each for each in content["deployments"] if each["name"] == "ticket-triage")
+    content["deployments"] = [stanza | {"name": "unready", "build": [{READY: {"process": "nobody-has-it"}}]}]
+    file = tmp_path / "prefect.yaml"
+    file.write_text(yaml.safe_dump(content), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file)],
+        cwd=project_root(),
+        env=child_environment(settings, url),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("There is no process nobody-has-it. ")
+    assert "Traceback" not in done.stdout + done.stderr
+    with pytest.raises(ObjectNotFound):
+        client.read_deployment_by_name("ticket-triage/unready")
+
+
 def test_the_declared_version_is_the_release() -> None:
     """One number, in pyproject.toml and on every deployment."""
     import tomllib
@@ -344,7 +424,7 @@ def test_the_declared_version_is_the_release() -> None:
 
 
 def test_declared_parameters_are_the_flows_own() -> None:
-    """Each parameter that prefect.yaml sets is one that the flow takes, and the samples it names are there."""
+    """Each that prefect.yaml sets is one that the flow takes, its form says what it is for, and the samples are there."""
     from prefect.flows import load_flow_from_entrypoint
     from prefect.utilities.callables import parameter_schema
 
@@ -352,12 +432,14 @@ def test_declared_parameters_are_the_flows_own() -> None:
     for stanza in stanzas.values():
         taken = parameter_schema(load_flow_from_entrypoint(stanza["entrypoint"])).properties
         assert set(stanza.get("parameters", {})) <= set(taken)
+        assert [name for name, schema in taken.items() if not schema.get("description")] == []
     assert any((project_root() / stanzas["invoice-intake"]["parameters"]["source"]).iterdir())
 
 
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
+        ({"build": [{"prefect.deployments.steps.run_shell_script": {}}]}, "gives deployment daily prefect.deploy"),
         ({"triggers": []}, "gives deployment daily triggers, which is not applied here"),
         ({"entrypoint": "nowhere.to_be.found"}, "nowhere.to_be.found is not loaded"),
     ],
@@ -412,12 +494,17 @@ def draft(processes: Callable[..., None], tmp_path: Path) -> tuple[str, Path]:
 
 
 def test_a_process_that_is_not_ready_is_not_deployed(
-    url: str, settings: Settings, client: Any, draft: tuple[str, Path]
+    url: str, settings: Settings, client: Any, draft: tuple[str, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It is said, with the lines that fail and what to do; all else is made as ever."""
     from prefect.exceptions import ObjectNotFound
 
+    from deployments.readiness.step import ready
+
     name, file = draft
+    with pytest.raises(SystemExit):
+        ready(name)
+    assert f"Process {name} is not ready: " in capsys.readouterr().err
     (refused,) = [change for change in bootstrap(url, settings, file=file) if change.kind == "deployment"]
     assert (refused.name, refused.done) == (f"{name}/{name}", "refused")
     assert "golden set" in refused.why
