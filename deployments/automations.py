@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from uuid import UUID, uuid4
+from string import Template
+from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 import yaml
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
-    from prefect.events.schemas.automations import AutomationCore
+    from prefect.events.actions import RunDeployment, SendNotification
+    from prefect.events.schemas.automations import AutomationCore, EventTrigger, SequenceTrigger
 
 FILE = Path(__file__).with_name("automations.yaml")
 
@@ -30,6 +32,13 @@ def read(file: Path = FILE) -> tuple[str, list[dict[str, Any]]]:
     return told["block"], told["automations"]
 
 
+class Refers(NamedTuple):
+    """What automations refer to on a server: the block that alerts go through, and the deployments that are run."""
+
+    block: UUID
+    deployments: Mapping[str, UUID]
+
+
 def apply(client: SyncPrefectClient, *, file: Path = FILE, check: bool = False) -> Iterator[tuple[str, str]]:
     """Create and update the declared automations, and delete Fulcrum's own that are declared no more.
 
@@ -37,10 +46,10 @@ def apply(client: SyncPrefectClient, *, file: Path = FILE, check: bool = False) 
     operator has paused stays paused.
     """
     reference, stanzas = read(file)
-    block = _block(client, reference, check=check)
+    refers = Refers(_block(client, reference, check=check), _deployments(client, stanzas))
     known = {found.name: found for found in client.read_automations() if found.name.startswith(PREFIX)}
     for stanza in stanzas:
-        wanted = automation(stanza, block)
+        wanted = automation(stanza, refers)
         found = known.pop(wanted.name, None)
         if found is None:
             if not check:
@@ -69,22 +78,70 @@ def _block(client: SyncPrefectClient, reference: str, *, check: bool) -> UUID:
         raise
 
 
-def automation(stanza: dict[str, Any], block: UUID) -> AutomationCore:
-    """Make an automation of its stanza: a trigger, and a notification through a block."""
-    from prefect.events.actions import SendNotification  # noqa: PLC0415 - Prefect takes seconds to import
-    from prefect.events.schemas.automations import AutomationCore, EventTrigger  # noqa: PLC0415
+def _deployments(client: SyncPrefectClient, stanzas: Sequence[dict[str, Any]]) -> dict[str, UUID]:
+    """Find the deployments that automations run; for one that is not there yet any id will do until it is."""
+    from prefect.exceptions import ObjectNotFound  # noqa: PLC0415 - see above
 
-    trigger = {"posture": "Reactive", "threshold": 1, "within": 0} | stanza["trigger"]
+    found: dict[str, UUID] = {}
+    for name in {stanza["run"]["deployment"] for stanza in stanzas if "run" in stanza}:
+        try:
+            found[name] = client.read_deployment_by_name(name).id
+        except ObjectNotFound:
+            found[name] = uuid5(NAMESPACE_URL, name)
+    return found
+
+
+def automation(stanza: dict[str, Any], refers: Refers) -> AutomationCore:
+    """Make an automation of its stanza: a trigger, and a notification through a block or the run of a deployment."""
+    from prefect.events.schemas.automations import AutomationCore  # noqa: PLC0415 - Prefect takes seconds to import
+
     return AutomationCore(
         name=stanza["name"],
         description=stanza["description"],
-        trigger=EventTrigger.model_validate(trigger),
-        actions=[SendNotification(block_document_id=block, subject=stanza["subject"], body=stanza["body"])],
+        trigger=_trigger(stanza["trigger"]),
+        actions=[_run(stanza["run"], refers) if "run" in stanza else _notification(stanza, refers)],
     )
+
+
+def _trigger(told: dict[str, Any]) -> EventTrigger | SequenceTrigger:
+    from prefect.events.schemas.automations import EventTrigger, SequenceTrigger  # noqa: PLC0415 - see above
+
+    if "sequence" in told:
+        return SequenceTrigger.model_validate(
+            {"triggers": [_trigger(each) for each in told["sequence"]], "within": told["within"]}
+        )
+    return EventTrigger.model_validate({"posture": "Reactive", "threshold": 1, "within": 0} | told)
+
+
+def _notification(stanza: dict[str, Any], refers: Refers) -> SendNotification:
+    from prefect.events.actions import SendNotification  # noqa: PLC0415 - see above
+
+    people = _people()
+    subject, body = (Template(stanza[part]).substitute(people) for part in ("subject", "body"))
+    return SendNotification(block_document_id=refers.block, subject=subject, body=body)
+
+
+def _run(told: dict[str, Any], refers: Refers) -> RunDeployment:
+    from prefect.events.actions import RunDeployment  # noqa: PLC0415 - see above
+
+    parameters = {name: {"__prefect_kind": "jinja", "template": text} for name, text in told["parameters"].items()}
+    return RunDeployment(deployment_id=refers.deployments[told["deployment"]], parameters=parameters)
+
+
+def _people() -> dict[str, str]:
+    """Name the owners and the deputies of every process whose definition can be read."""
+    from flows import registry  # noqa: PLC0415 - a definition imports what its process needs
+
+    found = registry.readable()
+    return {
+        "OWNERS": ", ".join(sorted({f"{each.owner.name} <{each.owner.email}>" for each in found})),
+        "DEPUTIES": ", ".join(sorted({f"{each.deputy.name} <{each.deputy.email}>" for each in found})),
+    }
 
 
 def _told(found: AutomationCore) -> dict[str, Any]:
     """Give what an automation says, without what the server adds of its own."""
     told = found.model_dump(mode="json", include=set(_COMPARED))
-    told["trigger"].pop("id", None)
+    for trigger in (told["trigger"], *told["trigger"].get("triggers", [])):
+        trigger.pop("id", None)
     return told

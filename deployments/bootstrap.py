@@ -169,15 +169,11 @@ def _alerts(settings: Settings) -> Block:
 
 
 def _targets() -> Iterator[str]:
-    """Name the targets of every process whose definition can be read; another's are left out, not the rest."""
+    """Name the targets of every process whose definition can be read."""
     from flows import registry  # noqa: PLC0415 - a definition imports what its process needs
 
-    for name in registry.names():
-        try:
-            targets = registry.process(name).targets
-        except Exception:  # noqa: BLE001, S112 - whatever a definition raises; its deployment or its readiness says it
-            continue
-        yield from targets
+    for process in registry.readable():
+        yield from process.targets
 
 
 def _target(reference: str, settings: Settings, desk: str | None) -> Block | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -39,3 +40,13 @@ def process(name: str) -> Process:
     if not found:
         raise DefinitionError(process=name, field="name", problem=f"is that of no Process in {module.__name__}")
     return found[0]
+
+
+def readable() -> list[Process]:
+    """List the processes whose definition can be read; of another its deployment, or its readiness, says why not."""
+    found = []
+    for name in names():
+        # Whatever a definition raises; the others are not to suffer from it.
+        with suppress(Exception):
+            found.append(process(name))
+    return found

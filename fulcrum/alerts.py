@@ -57,6 +57,16 @@ CAUSES: Mapping[str, Cause] = {
             look="fulcrum cases {process}", mend="fulcrum run {process} --source SOURCE",
         ),
         Cause(
+            kind="run.crashed", severity=Severity.PAGE,
+            means="A run's process was killed, or its machine stopped; its cases stand where they were.", retry=SAFE,
+            look="fulcrum cases {process}", mend="fulcrum run {process} --source SOURCE",
+        ),
+        Cause(
+            kind="run.missing", severity=Severity.PAGE,
+            means="A process that runs on a schedule has had two starts without a successful run.", retry=SAFE,
+            look="fulcrum doctor", mend="fulcrum run {process} --source SOURCE",
+        ),
+        Cause(
             kind="gate.failed", severity=Severity.TICKET,
             means="More proposals of a batch broke the gate than is tolerated; all of it went to people.",
             retry="no need: the batch is with people already",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fulcrum.alerts import SAFE
+from fulcrum.alerts import CAUSES
 from fulcrum.cases import Status
 from fulcrum.process import Process
 from fulcrum.report import RunReport
@@ -14,8 +14,11 @@ WAITING = (Status.IN_REVIEW, Status.QUARANTINED)
 OWED = (Status.CLEARED, Status.APPROVED, Status.REJECTED, Status.DELIVERY_FAILED)
 
 
-def markdown(process: Process, error: str, counts: Mapping[Status, int], report: RunReport | None) -> str:
+def markdown(
+    process: Process, error: str, counts: Mapping[Status, int], report: RunReport | None, *, kind: str = "run.failed"
+) -> str:
     """Write the incident: `error` in words without content, `counts` of all the process's cases by status."""
+    cause = CAUSES[kind]
     rows = [
         ("finished: nothing more happens to them", DONE),
         ("waiting for a person: they stay in the queue", WAITING),
@@ -24,11 +27,11 @@ def markdown(process: Process, error: str, counts: Mapping[Status, int], report:
     ]
     table = [f"| {words} | {sum(counts.get(status, 0) for status in statuses):,} |" for words, statuses in rows]
     lines = [
-        f"## {process.title}: the run failed",
+        f"## {process.title}: {kind.replace('.', ' ')}",
         "",
         f"**What failed:** {_plain(error)}",
         "",
-        f"**Is a plain retry safe?** {SAFE[0].upper()}{SAFE[1:]}.",
+        f"**Is a plain retry safe?** {cause.retry[0].upper()}{cause.retry[1:]}.",
         "",
         "| the process's cases | |",
         "| --- | ---: |",
@@ -39,7 +42,7 @@ def markdown(process: Process, error: str, counts: Mapping[Status, int], report:
         "",
         *(f"    {command}" for command in _commands(process)),
         "",
-        "Runbook: `docs/runbooks/run-failed.md`",
+        f"Runbook: `{cause.runbook}`",
     ]
     return "\n".join(lines) + "\n"
 

@@ -21,7 +21,7 @@ from tasks.review_forms import forget_forms, form_keys
 LATELY = timedelta(days=2)
 """How far back runs of reviews are looked through for forms that outlived their decision; a day's runs, and a spare."""
 
-OPERATIONS = ("review-case", "review-desk", "decide-many", "drift-check", "housekeeping")
+OPERATIONS = ("review-case", "review-desk", "decide-many", "incident", "drift-check", "scoreboard", "housekeeping")
 """The flows of the operation itself, which show artifacts as those of the processes do."""
 
 

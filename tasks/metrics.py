@@ -46,6 +46,9 @@ def _tell(run: ProcessRun, *, failed: bool) -> None:
     if report is None:
         return
     _stands(run, "run.failed", failed, {"run": run.run_id})
+    if not failed:
+        for kind in ("run.crashed", "run.missing"):
+            tell_over(ledger, process, kind)
     waiting = ledger.reading.counts(process.name).get(Status.DELIVERY_FAILED, 0)
     _stands(run, "deliveries.failing", waiting > 0, {"deliveries": waiting})
     silent = report.degraded + sum(report.faults.values())

@@ -41,6 +41,8 @@ _SERVICE = {
     "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",
     # Seconds between a worker's looks for work: what a reviewer waits after Submit.
     "PREFECT_WORKER_QUERY_SECONDS": "1",
+    # Seconds between a run's signs of life; four that fail to come are looked into (deployments/automations.yaml).
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
     # One request less for each client: server and clients come from the same lock.
     "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false",
     "PREFECT_LOGGING_COLORS": "false",

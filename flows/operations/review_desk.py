@@ -23,6 +23,7 @@ from tasks.artifacts import show
 from tasks.beat import heartbeat
 from tasks.desk import assign_open, press_due
 from tasks.review import publish, put_back, take_down_settled
+from tasks.schedules import say_missing
 from tasks.targets import load_targets
 
 
@@ -36,6 +37,8 @@ def review_desk(process: str | None = None) -> State[Any]:
     with load_ledger() as ledger, get_client(sync_client=True) as client:
         chosen = [ledger.catalogues.bind(process_of(name)) for name in ([process] if process else names())]
         rows = [_look_after(ledger, each, client) for each in chosen]
+        for each in chosen:
+            say_missing(ledger, client, each)
         pass_on(ledger, {each.name: each for each in chosen})
     heartbeat()
     show(_table(rows), key="review-desk", description="The review queue by process")

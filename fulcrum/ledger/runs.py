@@ -57,6 +57,20 @@ class Runs:
             process = select(RunRow.process).where(RunRow.id == run_id)
             _let_go(tx, run_id, tx.execute(process).scalar_one())
 
+    def state(self, run_id: str) -> str | None:
+        """Say how a run stands: `running`, `completed` or `failed`; None for one that has not begun here."""
+        with self._store.read() as tx:
+            return tx.execute(select(RunRow.state).where(RunRow.id == run_id)).scalar_one_or_none()
+
+    def crashed(self, run_id: str, error: str) -> None:
+        """Record the end of a run that cannot say so itself; one that has ended stays as it is.
+
+        What it holds lapses with its leases: should it live after all, it loses nothing by this.
+        """
+        values = {"state": "failed", "ended_at": self._store.now(), "error": error}
+        with self._store.write() as tx:
+            tx.execute(update(RunRow).where(RunRow.id == run_id, RunRow.state == "running").values(values))
+
     def account(self, run_id: str) -> RunAccount:
         """Count what became of every case that the run had in hand, its model calls and deliveries."""
         with self._store.read() as tx:

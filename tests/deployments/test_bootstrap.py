@@ -424,7 +424,7 @@ def test_the_declared_version_is_the_release() -> None:
 
 
 def test_declared_parameters_are_the_flows_own() -> None:
-    """Each that prefect.yaml sets is one that the flow takes, its form says what it is for, and the samples are there."""
+    """Each that is set is one that the flow takes, its form says what it is for, and the samples are there."""
     from prefect.flows import load_flow_from_entrypoint
     from prefect.utilities.callables import parameter_schema
 

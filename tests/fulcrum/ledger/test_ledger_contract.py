@@ -476,6 +476,23 @@ def test_first_runs_at_once_say_once_what_a_process_may(desk: Desk) -> None:
     assert first_run(desk.ledger) == Standing(Autonomy.SHADOW, 0.8)
 
 
+def test_a_crashed_run_is_over_once_somebody_says_so(desk: Desk) -> None:
+    """One that has said itself how it ended stays as it said; a retry of the same run goes on."""
+    versions = {"sop_version": "s", "prompt_version": "p", "standing": Standing(Autonomy.SHADOW, 0.9)}
+    for run_id in ("killed", "ended"):
+        desk.ledger.runs.begin(run_id, PROCESS, **versions)
+    desk.ledger.runs.end("ended", {})
+    for run_id in ("killed", "ended", "nobody's"):
+        desk.ledger.runs.crashed(run_id, "no sign of life")
+    assert [desk.ledger.runs.state(run_id) for run_id in ("killed", "ended", "nobody's")] == [
+        "failed",
+        "completed",
+        None,
+    ]
+    desk.ledger.runs.begin("killed", PROCESS, **versions)
+    assert desk.ledger.runs.state("killed") == "running"
+
+
 def test_two_who_change_autonomy_at_once_are_both_on_record(desk: Desk) -> None:
     """Neither is lost and neither is refused; the last one holds."""
 

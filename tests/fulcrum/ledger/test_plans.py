@@ -185,6 +185,8 @@ def _look(desk: Desk) -> None:
         currency="EUR",
         seconds=1,
     )
+    ledger.runs.state("run-1")
+    ledger.runs.crashed("another", "killed")
     ledger.runs.end("run-1", report.model_dump(mode="json"))
     ledger.runs.report("run-1")
     desk.begin("run-1")
