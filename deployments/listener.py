@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock, Thread
 from typing import Any
+
+from fulcrum.errors import StackError
 
 HOST = "127.0.0.1"
 
@@ -21,6 +25,9 @@ LARGEST = 100_000
 
 LOOK = 0.5
 """Seconds between two looks at the time."""
+
+PATIENCE = timedelta(minutes=15)
+"""How long after a silence was told it is told again, for the deputies."""
 
 
 class Inbox:
@@ -31,7 +38,7 @@ class Inbox:
     ) -> None:
         self._file, self._silence, self._say, self._now = file, silence, say, clock
         self._heard: datetime | None = None
-        self._quiet = False
+        self._told = 0
         self._lock = Lock()
 
     def take(self, subject: str, body: str) -> None:
@@ -48,26 +55,36 @@ class Inbox:
     def beat(self) -> None:
         """Note a sign of life; after a silence, say that it is over."""
         self._heard = self._now()
-        if self._quiet:
-            self._quiet = False
+        if self._told:
+            self._told = 0
             self.take("[over] Fulcrum is silent", "A sign of life has come again.")
 
     def look(self) -> None:
-        """Tell a silence once; before the first sign of life there is none."""
-        if self._heard is None or self._quiet or self._now() - self._heard <= self._silence:
+        """Tell a silence, and once more when it lasts; before the first sign of life there is none."""
+        if self._heard is None:
             return
-        self._quiet = True
-        self.take(
-            "[page] Fulcrum is silent",
-            f"No sign of life since {self._heard:%Y-%m-%d %H:%M:%S} UTC: the Prefect server, its workers or the"
-            " ledger may be gone, and nothing in them can say so.\n"
-            "Is starting them again safe? Yes: nothing is done twice.\n"
-            "Look: fulcrum doctor\nMend: fulcrum up\nRunbook: docs/runbooks/silence.md",
-        )
+        due = (self._silence, self._silence + PATIENCE)
+        if self._told < len(due) and self._now() - self._heard > due[self._told]:
+            self._told += 1
+            self.take(_SUBJECTS[self._told - 1], _BODY.format(heard=self._heard))
 
 
-def server(inbox: Inbox, port: int) -> ThreadingHTTPServer:
-    """Make the server of an inbox, on this machine alone."""
+_SUBJECTS = ("[page] Fulcrum is silent", "[page] Fulcrum is still silent, for the deputies")
+
+_BODY = """\
+No sign of life since {heard:%Y-%m-%d %H:%M:%S} UTC: the Prefect server, its workers or the ledger may be gone, and \
+nothing in them can say so.
+Every process stands still; owners and deputies: fulcrum sop PROCESS
+Cases: none is lost, none goes on
+Is starting them again safe? Yes: nothing is done twice.
+Look: fulcrum doctor
+Mend: fulcrum up
+Halt: no need, nothing is cleared while nothing runs
+Runbook: docs/runbooks/silence.md"""
+
+
+def server(inbox: Inbox, port: int, host: str = HOST) -> ThreadingHTTPServer:
+    """Make the server of an inbox, on this machine alone unless told otherwise."""
 
     class Handler(BaseHTTPRequestHandler):
         """Answers POST /alerts and POST /heartbeat."""
@@ -99,16 +116,44 @@ def server(inbox: Inbox, port: int) -> ThreadingHTTPServer:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
             """Say nothing of requests; alerts are said."""
 
-    return ThreadingHTTPServer((HOST, port), Handler)
+    return ThreadingHTTPServer((host, port), Handler)
 
 
-def serve(file: Path, port: int, silence: timedelta, say: Callable[[str], None]) -> None:
-    """Receive until Ctrl-C."""
+@contextmanager
+def receiving(
+    file: Path, port: int, silence: timedelta, say: Callable[[str], None], *, host: str = HOST
+) -> Iterator[None]:
+    """Receive while the block goes on, and say where; raise StackError when the port is taken."""
     inbox = Inbox(file, silence, say, lambda: datetime.now(UTC))
-    with server(inbox, port) as listening:
-        listening.timeout = LOOK
-        say(f"Alerts       http://{HOST}:{listening.server_port}/alerts, kept in {file}")
-        say(f"Heartbeats   http://{HOST}:{listening.server_port}/heartbeat, a silence of {silence} is told")
-        while True:
+    try:
+        listening = server(inbox, port, host)
+    except OSError as error:
+        raise StackError(
+            problem=f"Alerts cannot be received on {host}:{port} ({error.strerror}).",
+            remedy="Another receiver may run there; choose a port with FULCRUM_ALERTS_PORT, or --port.",
+        ) from None
+    ended = Event()
+
+    def receive() -> None:
+        while not ended.is_set():
             listening.handle_request()
             inbox.look()
+
+    listening.timeout = LOOK
+    with listening:
+        say(f"Alerts                 http://{host}:{listening.server_port}/alerts, kept in {file}")
+        say(f"Signs of life          http://{host}:{listening.server_port}/heartbeat, a silence of {silence} is told")
+        thread = Thread(target=receive, name="alerts", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+
+def serve(file: Path, port: int, silence: timedelta, say: Callable[[str], None], *, host: str = HOST) -> None:
+    """Receive until Ctrl-C."""
+    with receiving(file, port, silence, say, host=host):
+        while True:
+            time.sleep(LOOK)

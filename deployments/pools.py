@@ -74,7 +74,7 @@ def apply_limits(client: SyncPrefectClient, *, check: bool) -> Iterator[tuple[st
 
     known = {limit.name: limit.limit for limit in client.read_global_concurrency_limits(limit=200)}
     for name, endpoint in _endpoints(client):
-        if isinstance(endpoint, EndpointMisconfigured):
+        if isinstance(endpoint, Exception):
             yield name, "refused", str(endpoint)
             continue
         limit = calls_limit(endpoint)
@@ -85,15 +85,19 @@ def apply_limits(client: SyncPrefectClient, *, check: bool) -> Iterator[tuple[st
         yield limit, "updated" if limit in known else "created", ""
 
 
-def _endpoints(client: SyncPrefectClient) -> Iterator[tuple[str, Endpoint | EndpointMisconfigured]]:
+def _endpoints(client: SyncPrefectClient) -> Iterator[tuple[str, Endpoint | Exception]]:
     """Read every endpoint's block; the default one, where it is not there yet, as it would be made."""
-    from blocks import ModelEndpoint, load_endpoint  # noqa: PLC0415 - imports prefect
+    from blocks import ModelEndpoint  # noqa: PLC0415 - imports prefect
 
     slug = ModelEndpoint.get_block_type_slug()
     there = slug in {block_type.slug for block_type in client.read_block_types()}
-    names = [str(found.name) for found in client.read_block_documents_by_type(slug, limit=200)] if there else []
-    for name in names or ["default"]:
+    found = client.read_block_documents_by_type(slug, limit=200) if there else []
+    # Read, not loaded: loading emits an event, whose client would go on in this process after its server has gone.
+    blocks = {str(each.name): each.data for each in found} or {"default": {}}
+    for name, data in blocks.items():
         try:
-            yield name, load_endpoint(name) if names else ModelEndpoint().endpoint()
-        except EndpointMisconfigured as problem:
+            block = ModelEndpoint(**data)
+            block._block_document_name = name  # noqa: SLF001 - what loading does
+            yield name, block.endpoint()
+        except (EndpointMisconfigured, ValueError) as problem:
             yield f"{slug}/{name}", problem

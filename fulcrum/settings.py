@@ -31,7 +31,9 @@ class Settings(BaseModel):
     desk_port: int = Field(default=4280, ge=0, le=65535)
     """The sample help desk's port, or any free one where that is taken; 0 takes any free one."""
     alerts_port: int = Field(default=4281, ge=0, le=65535)
-    """The port that `fulcrum alerts listen` receives on; 0 takes any free one."""
+    """The port that alerts are received on; with 0, `fulcrum up` receives none."""
+    heartbeat_url: str | None = None
+    """Where the review desk's clock sends its signs of life, as to a `fulcrum alerts listen` on another machine."""
     runs_at_once: int = Field(default=2, ge=1)
     """How many process runs the local worker of the pool `fulcrum` runs at once."""
     reviews_at_once: int = Field(default=4, ge=1)

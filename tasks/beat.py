@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
-
 import httpx
 from prefect.logging import get_run_logger
 
-VARIABLE = "FULCRUM_HEARTBEAT_URL"
-"""Where signs of life go, as `fulcrum alerts listen` or any service that waits for them."""
+from fulcrum.settings import settings
 
 PATIENCE = 5.0
 
 
 def heartbeat() -> None:
-    """Send a sign of life, where the environment names a receiver; one that is away is only noted."""
-    url = os.environ.get(VARIABLE)
+    """Send a sign of life, where a receiver is named; one that is away is only noted."""
+    url = settings().heartbeat_url
     if not url:
         return
     try:

@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from deployments.cli.display import out, print_json, table
+from deployments.cli.display import out, print_json, say, table
 from deployments.cli.opening import open_ledger
 from fulcrum.errors import UsageError
 from fulcrum.settings import settings
@@ -50,6 +50,7 @@ def listen(
     *,
     port: Annotated[int | None, Parameter(validator=Number(gte=0, lte=65535))] = None,
     silence: Annotated[int, Parameter(validator=Number(gte=1))] = 900,
+    host: str = "127.0.0.1",
 ) -> None:
     """Receive alerts and signs of life on this machine; print them, and append them to alerts.jsonl in the home.
 
@@ -58,6 +59,7 @@ def listen(
     Args:
         port: Where it listens; FULCRUM_ALERTS_PORT when left out.
         silence: Seconds without a sign of life after which it says so.
+        host: The address it listens at; on a machine of its own, one that the others reach.
     """
     from deployments.listener import serve  # noqa: PLC0415 - it brings the web server
 
@@ -66,5 +68,6 @@ def listen(
         chosen.home / "alerts.jsonl",
         chosen.alerts_port if port is None else port,
         timedelta(seconds=silence),
-        out.print,
+        say,
+        host=host,
     )

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import timedelta
 from types import FrameType
 
 from deployments.stack.child import Child
@@ -20,6 +21,9 @@ from deployments.stack.worker import Worker, workers
 from fulcrum.errors import StackError
 from fulcrum.settings import Settings
 from fulcrum.settings import settings as read_settings
+
+SILENCE = timedelta(minutes=15)
+"""How long no sign of life may come before that is told."""
 
 LOOK = 0.5
 """Seconds between two looks at the children."""
@@ -37,6 +41,7 @@ def up(settings: Settings | None = None, *, say: Say = print, allow_draft: bool 
         if own is None:
             return
         server, desk = own
+        _receive_alerts(chosen, stack, say)
         started = workers(chosen, server.url)
         for worker in started:
             stack.callback(worker.stop)
@@ -86,6 +91,22 @@ def _start(
         say(f"  {change}")
     home.write(record_of(server, lasting=True, desk=address))
     return server, desk if address else None
+
+
+def _receive_alerts(settings: Settings, stack: ExitStack, say: Say) -> None:
+    """Show alerts in this terminal, and let the workers' signs of life come here; where the port is taken, say so."""
+    from deployments.listener import HOST, receiving  # noqa: PLC0415 - it brings the web server
+
+    port = settings.alerts_port
+    if not port:
+        return
+    try:
+        stack.enter_context(receiving(settings.home / "alerts.jsonl", port, SILENCE, say))
+    except StackError as error:
+        say(str(error))
+        return
+    if settings.heartbeat_url is None:
+        stack.enter_context(applied({"FULCRUM_HEARTBEAT_URL": f"http://{HOST}:{port}/heartbeat"}))
 
 
 def _introduce(settings: Settings, server: Server, desk: Desk | None, started: list[Worker], say: Say) -> None:

@@ -107,7 +107,12 @@ def test_the_limit_of_an_endpoint_is_that_of_its_block(
     assert client.read_global_concurrency_limit_by_name(name).limit == 7
     ModelEndpoint(base_url="http://127.0.0.1:1/v1", model="m", concurrency=9).save("shared", overwrite=True)
     assert bootstrap(url, settings, file=standin) == [Change("limit", name, "updated")]
-    client.delete_block_document(ModelEndpoint.load("shared")._block_document_id)
+    ModelEndpoint(base_url="ftp://127.0.0.1", model="m").save("broken")
+    (refused,) = bootstrap(url, settings, file=standin)
+    assert (refused.name, refused.done) == ("model-endpoint/broken", "refused")
+    assert "base_url" in refused.why
+    for name in ("shared", "broken"):
+        client.delete_block_document(client.read_block_document_by_name(name, "model-endpoint").id)
     assert bootstrap(url, settings, file=standin) == []
 
 

@@ -70,7 +70,9 @@ def _proxy(asked: list[str]) -> socket.socket:
 def terminal(make_home: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
     """Run `up` for this module's tests, with every request to another machine going to a proxy that notes it."""
     folder = tmp_path_factory.mktemp("up")
-    settings = Settings(home=make_home(folder / "home"), port=free_port(0), desk_port=free_port(0))
+    settings = Settings(
+        home=make_home(folder / "home"), port=free_port(0), desk_port=free_port(0), alerts_port=free_port(0)
+    )
     asked: list[str] = []
     proxy = _proxy(asked)
     outside = f"http://{HOST}:{proxy.getsockname()[1]}"
@@ -83,6 +85,7 @@ def terminal(make_home: Callable[[Path], Path], tmp_path_factory: pytest.TempPat
             "FULCRUM_HOME": str(settings.home),
             "FULCRUM_PORT": str(settings.port),
             "FULCRUM_DESK_PORT": str(settings.desk_port),
+            "FULCRUM_ALERTS_PORT": str(settings.alerts_port),
             "HOME": str(folder),
             "HTTP_PROXY": outside,
             "HTTPS_PROXY": outside,
@@ -118,6 +121,7 @@ def test_it_says_what_runs_where(terminal: Terminal) -> None:
     text = "".join(terminal.lines)
     assert f"http://127.0.0.1:{terminal.settings.port} " in text
     assert f"Help desk (sample)     http://127.0.0.1:{terminal.settings.desk_port}\n" in text
+    assert f"http://127.0.0.1:{terminal.settings.alerts_port}/alerts, kept in {terminal.settings.home}/al" in text
     assert re.search(r"pool fulcrum, .*\n.*pool reviews, ", text)
     assert f"{terminal.settings.home}/ledger.db" in text
     assert f"{terminal.settings.home}/logs" in text
@@ -177,6 +181,20 @@ def test_a_worker_runs_a_deployment_in_the_project(terminal: Terminal, standin: 
     assert run.state.is_completed(), run.state.message
     log = (terminal.settings.logs / "worker-fulcrum.log").read_text(encoding="utf-8")
     assert f"done in {project_root()}" in log
+
+
+def test_an_alert_is_shown_where_the_stack_runs(terminal: Terminal) -> None:
+    """A run that was killed: noticed by the server, looked into by a worker, told in this terminal and kept."""
+    from prefect.client.orchestration import get_client
+    from prefect.states import Crashed
+
+    with api(Settings(home=terminal.settings.home)), get_client(sync_client=True) as client:
+        deployment = client.read_deployment_by_name("ticket-triage/ticket-triage")
+        run = client.create_flow_run_from_deployment(deployment.id)
+        client.set_flow_run_state(run.id, Crashed(), force=True)
+    terminal.wait_for("[page] Ticket triage: run crashed")
+    kept = (terminal.settings.home / "alerts.jsonl").read_text(encoding="utf-8")
+    assert "Look: fulcrum cases ticket-triage" in kept
 
 
 def test_a_child_that_dies_is_started_again_and_said(terminal: Terminal) -> None:
