@@ -13,7 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from deployments.listener import Inbox, server
+from deployments.listener import Inbox, receiving, server
+from fulcrum.errors import StackError
 
 
 @dataclass
@@ -79,5 +80,20 @@ def test_a_silence_is_told_once_and_that_it_is_over(receiver: Receiver) -> None:
     inbox.look()
     inbox.look()
     assert receiver.kept == ["[page] Fulcrum is silent"]
+    receiver.now += timedelta(minutes=16)
+    inbox.look()
+    inbox.look()
+    still = "[page] Fulcrum is still silent, for the deputies"
+    assert receiver.kept == ["[page] Fulcrum is silent", still]
     assert receiver.post("/heartbeat") == 204
-    assert receiver.kept == ["[page] Fulcrum is silent", "[over] Fulcrum is silent"]
+    assert receiver.kept == ["[page] Fulcrum is silent", still, "[over] Fulcrum is silent"]
+
+
+def test_a_port_that_is_taken_is_named(receiver: Receiver, tmp_path: Path) -> None:
+    """With what to do about it; nothing is received by halves."""
+    port = int(receiver.url.rpartition(":")[2])
+    with (
+        pytest.raises(StackError, match=f"127.0.0.1:{port} .*FULCRUM_ALERTS_PORT, or --port"),
+        receiving(tmp_path / "alerts.jsonl", port, timedelta(minutes=1), print),
+    ):
+        pytest.fail("it received")

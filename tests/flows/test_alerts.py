@@ -36,6 +36,11 @@ class Channel:
         self.count += 1
         return http(204)
 
+    def forget(self, *subjects: str) -> None:
+        """Wait for further messages of these subjects."""
+        for subject in subjects:
+            del self.messages[subject]
+
     def wait(self, subject: str) -> str:
         return str(wait_for(lambda: self.messages.get(subject)))
 
@@ -281,19 +286,23 @@ def test_a_pool_that_loses_its_worker_is_told_and_that_it_has_one_again(channel:
     """As the server notices it."""
     from prefect.client.schemas.actions import WorkPoolCreate
 
+    def sign(seconds: int) -> None:
+        told = {"name": "one", "heartbeat_interval_seconds": seconds}
+        client.request("POST", "/work_pools/lonely/workers/heartbeat", json=told)
+
+    page, over = "[page] pool lonely: no worker", "[over] pool lonely: no worker"
     client.create_work_pool(WorkPoolCreate(name="lonely", type="process"))
     try:
+        # A new pool has no worker yet, which is told as well.
+        assert "Halt: fulcrum halt --all" in channel.wait(page)
+        sign(1)
+        channel.wait(over)
+        channel.forget(page, over)
         with _shortened(client, "pool still without a worker", 10):
-            client.request(
-                "POST", "/work_pools/lonely/workers/heartbeat", json={"name": "one", "heartbeat_interval_seconds": 1}
-            )
-            body = channel.wait("[page] pool lonely: no worker")
-            assert "Halt: fulcrum halt --all" in body
+            channel.wait(page)
             channel.wait(f"[page] pool lonely: still no worker, for {_deputies()}")
-        client.request(
-            "POST", "/work_pools/lonely/workers/heartbeat", json={"name": "one", "heartbeat_interval_seconds": 30}
-        )
-        channel.wait("[over] pool lonely: no worker")
+        sign(30)
+        channel.wait(over)
     finally:
         client.delete_work_pool("lonely")
 
