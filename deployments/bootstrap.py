@@ -48,6 +48,26 @@ class Change:
         return f"{self.done} {self.kind} {self.name}{f': {self.why}' if self.why else ''}"
 
 
+FEW = 3
+"""Up to so many of one kind are named each on a line of its own."""
+
+
+def summary(changes: Sequence[Change]) -> Iterator[str]:
+    """Say changes in a line each, or in one for all that were done alike; what was refused always whole."""
+    for (done, kind), alike in _alike(changes).items():
+        if len(alike) <= FEW or any(change.why for change in alike):
+            yield from map(str, alike)
+        else:
+            yield f"{done} {len(alike)} {kind}s"
+
+
+def _alike(changes: Sequence[Change]) -> dict[tuple[str, str], list[Change]]:
+    found: dict[tuple[str, str], list[Change]] = {}
+    for change in changes:
+        found.setdefault((change.done, change.kind), []).append(change)
+    return found
+
+
 def bootstrap(
     url: str,
     settings: Settings | None = None,

@@ -141,8 +141,11 @@ def receiving(
 
     listening.timeout = LOOK
     with listening:
-        say(f"Alerts                 http://{host}:{listening.server_port}/alerts, kept in {file}")
-        say(f"Signs of life          http://{host}:{listening.server_port}/heartbeat, a silence of {silence} is told")
+        at = f"http://{host}:{listening.server_port}"
+        say(f"Alerts                 {at}/alerts")
+        say(f"  are kept in          {file}")
+        say(f"Signs of life          {at}/heartbeat")
+        say(f"  a silence is told    after {silence.total_seconds():,.0f} s")
         thread = Thread(target=receive, name="alerts", daemon=True)
         thread.start()
         try:

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from threading import Thread
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 from uuid import uuid4
 
 from prefect.futures import PrefectFuture
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from blocks import Target, load_endpoint
 from fulcrum.ai.budget import Budget
@@ -28,13 +28,17 @@ from tasks.targets import load_targets
 T = TypeVar("T")
 
 
+AS_NUMBER = WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, {"type": "null"}]})
+"""How a form asks for an amount that may be left out: as one number, not as a choice of types."""
+
+
 class RunOptions(BaseModel):
     """What an operator may choose for one run."""
 
     model_config = ConfigDict(frozen=True)
 
     limit: int | None = Field(default=None, ge=1, description="Take in at most so many new cases.")
-    max_cost: Decimal | None = Field(
+    max_cost: Annotated[Decimal | None, AS_NUMBER] = Field(
         default=None,
         ge=0,
         description="Spend at most so much on AI, in the endpoint's currency; the rest goes to people.",

@@ -83,12 +83,12 @@ def _start(
     stack.callback(desk.stop)
     desk.start()
     stack.enter_context(applied({**stack_variables(settings, server.url), **QUIET}))
-    from deployments.bootstrap import bootstrap  # noqa: PLC0415 - imports prefect, while the server starts
+    from deployments.bootstrap import bootstrap, summary  # noqa: PLC0415 - imports prefect, while the server starts
 
     server.wait()
     address = desk.opened(say)
-    for change in bootstrap(server.url, settings, desk=address, allow_draft=allow_draft):
-        say(f"  {change}")
+    for line in summary(bootstrap(server.url, settings, desk=address, allow_draft=allow_draft)):
+        say(f"  {line}")
     home.write(record_of(server, lasting=True, desk=address))
     return server, desk if address else None
 

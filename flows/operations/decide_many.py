@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from prefect import flow
 from prefect.client.orchestration import get_client
@@ -29,6 +29,7 @@ from tasks.alarms import say_locked
 from tasks.artifacts import show
 from tasks.review import publish, take_down_settled
 from tasks.review_keys import reviewers_seal
+from tasks.run import AS_NUMBER
 from tasks.targets import load_targets
 
 LISTED = 200
@@ -41,7 +42,7 @@ def decide_many(  # noqa: PLR0913, PLR0917 - the parameters are the form that a 
     verdict: Literal["approve", "reject"],
     reviewer: str,
     reason: str | None = None,
-    max_amount: Decimal | None = None,
+    max_amount: Annotated[Decimal | None, AS_NUMBER] = None,
     ids: list[str] | None = None,
     note: str | None = None,
     bundle: str | None = None,

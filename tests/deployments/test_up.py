@@ -19,6 +19,7 @@ from uuid import UUID
 
 import pytest
 
+from deployments.declared import declared
 from deployments.stack import api, local_stack, running, up
 from deployments.stack.processes import HOST, ProcessId, descendants, free_port, is_free
 from fulcrum.settings import Settings, project_root
@@ -121,11 +122,12 @@ def test_it_says_what_runs_where(terminal: Terminal) -> None:
     text = "".join(terminal.lines)
     assert f"http://127.0.0.1:{terminal.settings.port} " in text
     assert f"Help desk (sample)     http://127.0.0.1:{terminal.settings.desk_port}\n" in text
-    assert f"http://127.0.0.1:{terminal.settings.alerts_port}/alerts, kept in {terminal.settings.home}/al" in text
+    assert f"Alerts                 http://127.0.0.1:{terminal.settings.alerts_port}/alerts\n" in text
+    assert f"  are kept in          {terminal.settings.home}/alerts.jsonl\n" in text
     assert re.search(r"pool fulcrum, .*\n.*pool reviews, ", text)
     assert f"{terminal.settings.home}/ledger.db" in text
     assert f"{terminal.settings.home}/logs" in text
-    assert "created deployment invoice-intake/invoice-intake" in text
+    assert f"created {len(declared())} deployments\n" in text
     assert {log.name for log in terminal.settings.logs.iterdir()} == {
         "help-desk.log",
         "server.log",
