@@ -17,6 +17,9 @@ POOLS: Mapping[str, str] = {
     "reviews": "Answered reviews: short runs that a person waits for.",
 }
 
+WORKERS: Mapping[str, str] = {"fulcrum": "process", "reviews": "review-desk"}
+"""The type of worker that is to serve each pool, as `prefect worker start --type` takes it."""
+
 QUEUES: Mapping[str, Mapping[str, str]] = {
     "fulcrum": {
         "processes": "Runs of processes: before whatever looks after them.",

@@ -18,7 +18,7 @@ SHOWN = 50
 
 
 def cases(process: str, *, status: Status | None = None, json: Annotated[bool, Parameter(negative="")] = False) -> None:
-    """List a process's cases, the newest first, without their content.
+    """List a process's cases, the newest first, without their content; say why its newest run failed, if it did.
 
     Args:
         process: Name of the process, as invoice-intake.
@@ -29,6 +29,7 @@ def cases(process: str, *, status: Status | None = None, json: Annotated[bool, P
     with open_ledger() as ledger:
         found = ledger.reading.cases(definition.name, status=status, limit=None if json else SHOWN)
         counts = ledger.reading.counts(definition.name)
+        failure = ledger.runs.failure(definition.name)
     if json:
         print_json([_row(case) for case in found])
         return
@@ -37,6 +38,9 @@ def cases(process: str, *, status: Status | None = None, json: Annotated[bool, P
     out.print("  ".join(f"{name.value}: {count}" for name, count in sorted(counts.items())) or "No cases yet.")
     if len(found) == SHOWN:
         out.print(f"The newest {SHOWN} are shown; --json lists all.")
+    if failure is not None:
+        at, error = failure
+        out.print(f"\nThe newest run failed at {at:%Y-%m-%d %H:%M} UTC: {error}", markup=False)
 
 
 def case(case_id: str, *, json: Annotated[bool, Parameter(negative="")] = False) -> None:

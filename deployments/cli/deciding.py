@@ -11,6 +11,7 @@ from deployments.cli.display import out, print_json, say, table
 from deployments.cli.opening import in_force, open_ledger
 from flows.registry import process as find
 from fulcrum.cases import ReviewKind, Verdict
+from fulcrum.due import Urgency
 from fulcrum.errors import UsageError
 
 if TYPE_CHECKING:
@@ -131,13 +132,21 @@ def _hand_on(ledger: Ledger, process: Process, review: Review, said: Said) -> No
                 retag(client, ledger, process, moved)
 
 
-def _line(dossier: Dossier) -> tuple[str, str, str]:
+def _line(dossier: Dossier) -> tuple[str, str, list[str]]:
     review, case = dossier.review, dossier.case
     shown = dossier.proposal is not None and review.kind is ReviewKind.DECIDE
     label = (
         find(review.process).review.label(dossier.proposal.values) if shown and dossier.proposal else case.external_id
     )
-    return review.id, label, review.reason
+    return review.id, label, [review.reason, *_late(review)]
+
+
+def _late(review: Review) -> list[str]:
+    """Say of a review that has waited long when it was due, in which queue, and who is asked."""
+    if review.urgency is Urgency.WAITING:
+        return []
+    asked = f"; {review.assignee} is asked" if review.assignee else ""
+    return [f"{review.urgency}: due {review.due_at:%Y-%m-%d %H:%M} UTC, in {review.queue}{asked}"]
 
 
 def _take_effect(ledger: Ledger, process: Process, case_id: str) -> None:

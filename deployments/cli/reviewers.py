@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import sys
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -59,7 +60,7 @@ def listed(*, json: Annotated[bool, Parameter(negative="")] = False) -> None:
         json: Print them as one JSON list.
     """
     with open_ledger() as ledger:
-        people, load = ledger.reviewers.all(), ledger.reviewers.load()
+        people, load, now = ledger.reviewers.all(), ledger.reviewers.load(), ledger.store.now()
     if json:
         names = ("name", "role", "queues", "active", "enrolled", "locked_until")
         print_json([{name: getattr(one, name) for name in names} | {"open": load.get(one.name, 0)} for one in people])
@@ -69,7 +70,7 @@ def listed(*, json: Annotated[bool, Parameter(negative="")] = False) -> None:
             one.name,
             one.role if one.active else "left",
             ", ".join(one.queues) or "every queue",
-            "yes" if one.enrolled else "no",
+            ["yes" if one.enrolled else "no", *_locked(one, now)],
             load.get(one.name, 0),
         )
         for one in people
@@ -77,6 +78,12 @@ def listed(*, json: Annotated[bool, Parameter(negative="")] = False) -> None:
     table(f"Reviewers: {len(people)}", ("name", "role", "queues", "code", "open"), rows, right=("open",))
     if not people:
         out.print("\nNobody may decide yet: fulcrum reviewers add NAME")
+
+
+def _locked(person: Reviewer, now: datetime) -> list[str]:
+    """Say until when somebody decides nothing, because too many codes under their name were wrong."""
+    until = person.locked_until
+    return [] if not person.active or until is None or until <= now else [f"locked until {until:%H:%M} UTC"]
 
 
 def remove(name: str) -> None:

@@ -15,7 +15,7 @@ from prefect.exceptions import ObjectNotFound
 from deployments.doctor.ledger import clocks
 from deployments.doctor.lines import Line, guarded, ok, wrong
 from deployments.doctor.outside import look_at_endpoint, look_at_target
-from deployments.pools import POOLS
+from deployments.pools import POOLS, WORKERS
 from flows import registry
 from fulcrum.settings import Settings
 
@@ -70,7 +70,16 @@ def _workers(client: SyncPrefectClient, pool: str) -> Line:
     if alive:
         return ok(f"workers of {pool}", f"{alive} seen within {SEEN.total_seconds():.0f} s")
     last = f"none since {max(beats):%Y-%m-%d %H:%M} UTC" if beats else "none was ever seen"
-    return wrong(f"workers of {pool}", last, f"fulcrum up; on a server of your own: prefect worker start --pool {pool}")
+    found = f"{last}; runs that wait: {_waiting(client, pool, now)}"
+    start = f"prefect worker start --pool {pool} --type {WORKERS[pool]}"
+    return wrong(f"workers of {pool}", found, f"fulcrum up; on a server of your own: {start}")
+
+
+def _waiting(client: SyncPrefectClient, pool: str, now: datetime) -> int:
+    """Count the runs of a pool whose time has come."""
+    due = {"state": {"type": {"any_": ["SCHEDULED"]}}, "next_scheduled_start_time": {"before_": now.isoformat()}}
+    asked = {"flow_runs": due, "work_pools": {"name": {"any_": [pool]}}}
+    return int(client.request("POST", "/flow_runs/count", json=asked).raise_for_status().json())
 
 
 def _beat(worker: Worker) -> datetime | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from sqlalchemy import Connection, delete, func, insert, select, update
@@ -130,6 +130,14 @@ class Runs:
         with self._store.read() as tx:
             query = select(RunRow.id).where(RunRow.process == process).order_by(RunRow.started_at.desc()).limit(1)
             return tx.execute(query).scalar_one_or_none()
+
+    def failure(self, process: str) -> tuple[datetime, str] | None:
+        """Say when the run of a process that began last has failed, and why; None where it has not."""
+        columns = (RunRow.ended_at, RunRow.error)
+        query = select(*columns).where(RunRow.process == process).order_by(RunRow.started_at.desc()).limit(1)
+        with self._store.read() as tx:
+            row = tx.execute(query).one_or_none()
+        return None if row is None or row.error is None else (row.ended_at, row.error)
 
     def progress(self, run_id: str) -> tuple[int, int]:
         """Count the cases of a run that have a route, and all it has in hand."""

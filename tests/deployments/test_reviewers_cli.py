@@ -212,6 +212,7 @@ def test_an_owner_with_an_authenticator_proves_it(fulcrum: Command, key: str) ->
     assert refused(report("--code", app.code), "Bo is locked until")
     (locked,) = fulcrum("reviewers", "list", "--json").json
     assert locked["locked_until"]
+    assert f"locked until {locked['locked_until'][11:16]} UTC" in fulcrum("reviewers", "list").words
     assert LOCKED.total_seconds() == 15 * 60
 
 
