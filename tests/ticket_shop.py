@@ -27,7 +27,7 @@ from fulcrum.cases import (
 )
 from fulcrum.due import Due
 from fulcrum.ledger import Cleared, Ledger, Result, migrate
-from fulcrum.process import Autonomy
+from fulcrum.process import Autonomy, Process
 from fulcrum.report import Standing
 
 PROCESS = TICKET_TRIAGE
@@ -56,13 +56,14 @@ class Shop:
     url: str
     now: datetime = datetime(2026, 9, 7, 8, tzinfo=UTC)
     random: Random = field(default_factory=lambda: Random(7))  # noqa: S311 - a seeded stream of test cases
+    process: Process = PROCESS
 
     @classmethod
-    def opened(cls, folder: Path) -> Shop:
+    def opened(cls, folder: Path, *, process: Process = PROCESS) -> Shop:
         """Make its ledger in a folder."""
         url = f"sqlite:///{folder / 'ledger.db'}"
         migrate(url)
-        return cls(url)
+        return cls(url, process=process)
 
     def ledger(self) -> Ledger:
         return Ledger.open(self.url, clock=lambda: self.now)
@@ -84,14 +85,14 @@ class Shop:
         """
         with self.ledger() as ledger:
             run = str(uuid4())
-            standing = ledger.runs.standing(PROCESS.name) or self.granted(ledger)
-            ledger.runs.begin(run, PROCESS.name, sop_version="s", prompt_version="p", standing=standing)
+            standing = ledger.runs.standing(self.process.name) or self.granted(ledger)
+            ledger.runs.begin(run, self.process.name, sop_version="s", prompt_version="p", standing=standing)
             told = text or self.english
             items = [
                 NewCase(external_id=str(uuid4()), input={"id": "-", "text": told(self.random)}) for _ in range(count)
             ]
-            ledger.intake.take_in(run, PROCESS.name, items)
-            batch = ledger.leases.claim(PROCESS.name, run, count)
+            ledger.intake.take_in(run, self.process.name, items)
+            batch = ledger.leases.claim(self.process.name, run, count)
             assert batch is not None
             ledger.work.pass_gate(batch, batch.case_ids, "g", "v", self.now)
             self._propose(ledger, batch, intents)
@@ -104,7 +105,7 @@ class Shop:
 
     def granted(self, ledger: Ledger) -> Standing:
         standing = Standing(Autonomy.SUPERVISED, 0.8)
-        ledger.runs.set_standing(PROCESS.name, standing, by="Owner", reason="as defined")
+        ledger.runs.set_standing(self.process.name, standing, by="Owner", reason="as defined")
         return standing
 
     def english(self, random: Random) -> str:
@@ -140,26 +141,26 @@ class Shop:
 
     def _decide(self, ledger: Ledger, batch: Batch, wrong: float, *, finish: bool) -> None:
         mine = set(batch.case_ids)
-        for review in ledger.reviews.open(PROCESS.name):
+        for review in ledger.reviews.open(self.process.name):
             if review.case_id in mine:
                 changed = self.random.random() < wrong
                 decision = Decision(
                     review_id=review.id, verdict=Verdict.APPROVE, reviewer="Ada", values={},
                     corrections={"intent": {"proposed": "a", "decided": "b"}} if changed else {},
                 )  # fmt: skip
-                effects = [_posting(review.case_id)] if finish else []
+                effects = [_posting(review.case_id, self.process.name)] if finish else []
                 ledger.reviews.decide(decision, deliveries=effects, due=DUE)
 
     def _deliver(self, ledger: Ledger) -> None:
         """Hand what is due to a target that takes it at once."""
-        while parcel := ledger.outbox.claim(PROCESS.name):
+        while parcel := ledger.outbox.claim(self.process.name):
             results = [Result(delivery=each, receipt=Receipt(each.key)) for each in parcel.deliveries]
             ledger.outbox.record(parcel, results, run_id=None, queue="q", due=DUE, started_at=self.now)
 
 
-def _posting(case_id: str) -> Delivery:
+def _posting(case_id: str, process: str) -> Delivery:
     return Delivery(
-        key=f"{case_id}:1", case_id=case_id, external_id="-", process=PROCESS.name, target="t", effect=Effect.POSTING,
+        key=f"{case_id}:1", case_id=case_id, external_id="-", process=process, target="t", effect=Effect.POSTING,
         revision=1, posting={},
     )  # fmt: skip
 

@@ -6,7 +6,6 @@ import ast
 import importlib
 import re
 import shlex
-from collections.abc import Iterator
 from inspect import isclass
 from itertools import dropwhile, pairwise
 from pathlib import Path
@@ -19,6 +18,7 @@ from fulcrum.cases import Status
 from fulcrum.ledger.states import TRANSITIONS
 from fulcrum.ledger.tables import Base
 from fulcrum.settings import Settings
+from tests.pages import commands, fenced, prose
 
 if TYPE_CHECKING:
     from prefect.blocks.core import Block
@@ -28,29 +28,12 @@ DOCS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 NAMES = [str(page.relative_to(ROOT)) for page in DOCS]
 ARCHITECTURE, OPERATORS, MODELS = (ROOT / "docs" / f"{name}.md" for name in ("architecture", "operators", "models"))
 
-_FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _ASSIGNED = re.compile(r"[A-Z_]+=")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _PATH = re.compile(
     r"`((?:fulcrum|tasks|flows|blocks|deployments|tests|docs|benchmarks)/[\w./-]*"
     r"|[\w-]+\.(?:toml|yaml)|(?:process|gates|prompt|flow)\.(?:py|md))`"
 )
-
-
-def _fenced(page: Path, *kinds: str) -> Iterator[str]:
-    return (body for kind, body in _FENCE.findall(page.read_text(encoding="utf-8")) if kind in kinds)
-
-
-def _prose(page: Path) -> str:
-    return _FENCE.sub("", page.read_text(encoding="utf-8"))
-
-
-def _commands(page: Path) -> Iterator[str]:
-    """Give the command lines of a page: those after a prompt; all of a block's where it shows none."""
-    for body in _fenced(page, "console", "bash", "sh", "shell"):
-        lines = body.replace("\\\n", " ").splitlines()
-        prompted = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
-        yield from prompted or [line for line in lines if line and not line.startswith("#")]
 
 
 def _arguments(line: str) -> list[str] | None:
@@ -63,7 +46,7 @@ def _arguments(line: str) -> list[str] | None:
     return rest[:end]
 
 
-COMMANDS = [(name, line) for page, name in zip(DOCS, NAMES, strict=True) for line in _commands(page)]
+COMMANDS = [(name, line) for page, name in zip(DOCS, NAMES, strict=True) for line in commands(page)]
 FULCRUM = [(name, line) for name, line in COMMANDS if _arguments(line) is not None]
 
 
@@ -114,7 +97,7 @@ def test_a_make_target_is_one_that_there_is(page: str) -> None:
 @pytest.mark.parametrize("page", NAMES)
 def test_links_lead_somewhere(page: str) -> None:
     """Every link within the project leads to a file that is there, and to a heading that it has."""
-    links = [link for link in _LINK.findall(_prose(ROOT / page)) if not re.match(r"[a-z]+:", link)]
+    links = [link for link in _LINK.findall(prose(ROOT / page)) if not re.match(r"[a-z]+:", link)]
     assert [link for link in links if not _leads(ROOT / page, link)] == []
 
 
@@ -126,7 +109,7 @@ def _leads(page: Path, link: str) -> bool:
 
 def _anchors(page: Path) -> set[str]:
     """Name a page's headings as GitHub links them."""
-    headings = re.findall(r"^#+ (.+)$", _prose(page), re.MULTILINE)
+    headings = re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
@@ -135,7 +118,7 @@ def test_files_that_are_named_are_there(page: str) -> None:
     """A path of the project that a page names in code style exists."""
     places = (ROOT, ROOT / "flows" / "invoice_intake")
     missing = [
-        path for path in _PATH.findall(_prose(ROOT / page)) if not any((place / path).exists() for place in places)
+        path for path in _PATH.findall(prose(ROOT / page)) if not any((place / path).exists() for place in places)
     ]
     assert not missing
 
@@ -236,7 +219,7 @@ def test_errors_that_are_named_are_there() -> None:
 @pytest.mark.parametrize("page", NAMES)
 def test_python_on_a_page_is_python_of_this_project(page: str) -> None:
     """Python blocks parse, and what they import from the project is there."""
-    for body in _fenced(ROOT / page, "python"):
+    for body in fenced(ROOT / page, "python"):
         for node in ast.walk(ast.parse(body)):
             if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in {"fulcrum", "blocks", "tasks"}:
                 module = importlib.import_module(str(node.module))
