@@ -85,9 +85,11 @@ class OnCall:
         program, *arguments = self._noted(command)
         told = {"fulcrum": self.fulcrum, "prefect": self.prefect}[program](*arguments)
         shown = f"$ {shlex.join([program, *arguments])}\n{told.out}{told.err}"
-        assert told.code == code, shown
-        assert [each for each in words if each not in told.words] == [], shown
-        assert [each for each in never if each in told.words] == [], shown
+        assert told.code == code, f"it ended with {told.code}\n{shown}"
+        missing = [each for each in words if each not in told.words]
+        assert not missing, f"it does not say {missing}\n{shown}"
+        unwanted = [each for each in never if each in told.words]
+        assert not unwanted, f"it says {unwanted}\n{shown}"
         return told
 
     def halts(self, command: str) -> None:
@@ -179,7 +181,8 @@ class Plays:
         self.known[page.stem](on_call)
         for halt in [each for each in on_call.left() if each.startswith("fulcrum halt ")]:
             on_call.halts(halt)
-        assert on_call.left() == []
+        left = on_call.left()
+        assert not left, f"{page.name}, or a message that names it, says what nobody types: {left}"
 
 
 def messages() -> Iterator[str]:
