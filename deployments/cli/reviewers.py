@@ -15,6 +15,8 @@ from fulcrum.errors import DecisionRefused, NotRegistered, ReviewerUnknown, Usag
 from fulcrum.reviewers import Reviewer, Role
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from segno import QRCode
 
     from fulcrum.ledger import Ledger
@@ -59,7 +61,7 @@ def listed(*, json: Annotated[bool, Parameter(negative="")] = False) -> None:
         json: Print them as one JSON list.
     """
     with open_ledger() as ledger:
-        people, load = ledger.reviewers.all(), ledger.reviewers.load()
+        people, load, now = ledger.reviewers.all(), ledger.reviewers.load(), ledger.store.now()
     if json:
         names = ("name", "role", "queues", "active", "enrolled", "locked_until")
         print_json([{name: getattr(one, name) for name in names} | {"open": load.get(one.name, 0)} for one in people])
@@ -69,7 +71,7 @@ def listed(*, json: Annotated[bool, Parameter(negative="")] = False) -> None:
             one.name,
             one.role if one.active else "left",
             ", ".join(one.queues) or "every queue",
-            "yes" if one.enrolled else "no",
+            _code(one, now),
             load.get(one.name, 0),
         )
         for one in people
@@ -77,6 +79,13 @@ def listed(*, json: Annotated[bool, Parameter(negative="")] = False) -> None:
     table(f"Reviewers: {len(people)}", ("name", "role", "queues", "code", "open"), rows, right=("open",))
     if not people:
         out.print("\nNobody may decide yet: fulcrum reviewers add NAME")
+
+
+def _code(person: Reviewer, now: datetime) -> str:
+    """Say whether somebody has a secret for codes, and until when too many wrong ones have locked them."""
+    if person.locked_until is not None and now < person.locked_until:
+        return f"locked until {person.locked_until:%H:%M} UTC"
+    return "yes" if person.enrolled else "no"
 
 
 def remove(name: str) -> None:

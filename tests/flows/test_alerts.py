@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from flows.invoice_intake.process import INVOICE_INTAKE
-from fulcrum.alerts import CAUSES
-from fulcrum.errors import GateFailed
+from fulcrum.alerts import CAUSES, Severity
+from fulcrum.errors import GateFailed, StackError
 from fulcrum.report import Standing
 from tests.intake_office import PROCESS, Office, documents, names, write_jsonl
 from tests.loopback import Asked, http, receiver, wait_for
@@ -210,7 +210,9 @@ def _shortened(client: Any, name: str, seconds: int) -> Iterator[None]:
     block = client.read_block_document_by_name("fulcrum-alerts", "custom-webhook").id
     incident = client.read_deployment_by_name("incident/incident").id
     short = stanza | {"name": f"{name}, soon", "trigger": stanza["trigger"] | {"within": seconds}}
-    made = client.create_automation(automation(short, Refers(block, {"incident/incident": incident})))
+    made = client.create_automation(
+        automation(short, Refers(dict.fromkeys(Severity, block), {"incident/incident": incident}))
+    )
     try:
         yield
     finally:
@@ -305,6 +307,28 @@ def test_a_pool_that_loses_its_worker_is_told_and_that_it_has_one_again(channel:
         channel.wait(over)
     finally:
         client.delete_work_pool("lonely")
+
+
+def test_tickets_may_go_another_way_than_pages(client: Any, tmp_path: Path) -> None:
+    """Each through the block of its severity; one that is not on the server is named."""
+    from prefect.blocks.notifications import CustomWebhookNotificationBlock
+
+    from deployments.automations import FILE, PREFIX, apply
+
+    other = tmp_path / "automations.yaml"
+    told = FILE.read_text(encoding="utf-8")
+    other.write_text(told.replace("ticket: custom-webhook/fulcrum-alerts", "ticket: custom-webhook/quiet"), "utf-8")
+    with pytest.raises(StackError, match="custom-webhook/quiet, which is not on the server"):
+        list(apply(client, file=other))
+    CustomWebhookNotificationBlock(name="quiet", url="http://127.0.0.1:1/").save("quiet")
+    try:
+        changed = {name.removeprefix(PREFIX) for name, _ in apply(client, file=other)}
+    finally:
+        list(apply(client))
+        client.delete_block_document(client.read_block_document_by_name("quiet", "custom-webhook").id)
+    tickets = {kind.replace(".", " ") for kind, cause in CAUSES.items() if cause.severity is Severity.TICKET}
+    tickets = (tickets - {"ai degraded", "review overdue"}) | {"AI degraded", "reviews due"}
+    assert changed == tickets | {"drift-check silent", "housekeeping silent"}
 
 
 def test_automations_are_applied_once(client: Any) -> None:
