@@ -119,9 +119,16 @@ def _incident(office: Office, run: Any) -> str:
         return str(incident(str(run.id), return_state=True).message)
 
 
+def _incidents(client: Any, run: Any) -> list[Any]:
+    """Read what lies at a run."""
+    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+
+    at = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run.id]))
+    return list(client.read_artifacts(artifact_filter=at))
+
+
 def test_a_crashed_run_is_looked_into_and_told_once(channel: Channel, client: Any, office: Office) -> None:
     """It could say nothing itself; its incident lies at the run, and the next run that completes says it is over."""
-    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
     from prefect.states import Crashed
 
     run = _process_run(client, Crashed())
@@ -131,15 +138,32 @@ def test_a_crashed_run_is_looked_into_and_told_once(channel: Channel, client: An
     body = channel.wait("[page] Invoice intake: run crashed")
     assert INVOICE_INTAKE.owner.email in body
     assert "Look: fulcrum cases invoice-intake" in body
-    (artifact,) = client.read_artifacts(
-        artifact_filter=ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run.id]))
-    )
+    (artifact,) = _incidents(client, run)
     assert artifact.key == "invoice-intake-incident"
     assert "run crashed" in artifact.data
-    _incident(office, run)
+    assert _incident(office, run) == "Its incident is told."
     office.run(write_jsonl(office.home / "good.jsonl", documents(names(1, "after"))))
     channel.wait("[over] Invoice intake: run crashed")
     assert channel.count == before + 2
+
+
+def test_a_crash_that_nobody_could_look_into_is_found_by_the_clock(client: Any, office: Office) -> None:
+    """Once, though it stands nowhere in the ledger; where the first look was killed after telling, it is shown now."""
+    from prefect.states import Crashed
+
+    from tasks.alarms import tell_once
+    from tasks.crashes import look_back
+
+    run = _process_run(client, Crashed())
+    with office.ledger() as ledger:
+        tell_once(ledger, INVOICE_INTAKE, "run.crashed", {"run": str(run.id)})
+        for _ in range(2):
+            look_back(ledger, client, INVOICE_INTAKE)
+            assert len(_incidents(client, run)) == 1
+        assert [alarm.kind for alarm in ledger.alarms.standing()] == ["run.crashed"]
+        ledger.alarms.end(PROCESS, "run.crashed")
+        look_back(ledger, client, INVOICE_INTAKE)
+        assert ledger.alarms.standing() == []
 
 
 def test_a_run_that_could_say_itself_that_it_failed_is_not_told_twice(client: Any, office: Office) -> None:
