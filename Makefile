@@ -36,7 +36,7 @@ up: setup  ## Keep server and workers running, with the review queue at http://1
 
 # Two at a time, a file's tests together: each of the two has a Prefect server of its own.
 test: setup  ## Run every test
-	@$(BIN)/pytest --numprocesses 2 --dist loadfile
+	@$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 check: setup  ## Lint, formatting, types, direction of imports
 	$(BIN)/ruff check .

@@ -10,6 +10,9 @@ from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 import yaml
 
+from fulcrum.alerts import CAUSES, Severity
+from fulcrum.errors import StackError
+
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.events.actions import RunDeployment, SendNotification
@@ -26,16 +29,16 @@ BLOCK = "custom-webhook/fulcrum-alerts"
 _COMPARED = ("name", "description", "trigger", "actions")
 
 
-def read(file: Path = FILE) -> tuple[str, list[dict[str, Any]]]:
-    """Read the file: the block that alerts go through, and the automations."""
+def read(file: Path = FILE) -> tuple[dict[Severity, str], list[dict[str, Any]]]:
+    """Read the file: the block that the alerts of each severity go through, and the automations."""
     told = yaml.safe_load(file.read_text(encoding="utf-8"))
-    return told["block"], told["automations"]
+    return {severity: told["blocks"][severity] for severity in Severity}, told["automations"]
 
 
 class Refers(NamedTuple):
-    """What automations refer to on a server: the block that alerts go through, and the deployments that are run."""
+    """What automations refer to on a server: the block of each severity, and the deployments that are run."""
 
-    block: UUID
+    blocks: Mapping[Severity, UUID]
     deployments: Mapping[str, UUID]
 
 
@@ -43,10 +46,11 @@ def apply(client: SyncPrefectClient, *, file: Path = FILE, check: bool = False) 
     """Create and update the declared automations, and delete Fulcrum's own that are declared no more.
 
     Gives the name and what was done of each that was not so already; with `check` it changes nothing. One that an
-    operator has paused stays paused.
+    operator has paused stays paused. Raises StackError for a block that is not there.
     """
-    reference, stanzas = read(file)
-    refers = Refers(_block(client, reference, check=check), _deployments(client, stanzas))
+    references, stanzas = read(file)
+    blocks = {severity: _block(client, reference, check=check) for severity, reference in references.items()}
+    refers = Refers(blocks, _deployments(client, stanzas))
     known = {found.name: found for found in client.read_automations() if found.name.startswith(PREFIX)}
     for stanza in stanzas:
         wanted = automation(stanza, refers)
@@ -75,7 +79,10 @@ def _block(client: SyncPrefectClient, reference: str, *, check: bool) -> UUID:
     except ObjectNotFound:
         if check:
             return uuid4()
-        raise
+        raise StackError(
+            problem=f"{FILE.name} sends alerts through the block {reference}, which is not on the server.",
+            remedy="Make it in the UI under Blocks, or name another one in the file.",
+        ) from None
 
 
 def _deployments(client: SyncPrefectClient, stanzas: Sequence[dict[str, Any]]) -> dict[str, UUID]:
@@ -118,7 +125,15 @@ def _notification(stanza: dict[str, Any], refers: Refers) -> SendNotification:
 
     people = _people()
     subject, body = (Template(stanza[part]).substitute(people) for part in ("subject", "body"))
-    return SendNotification(block_document_id=refers.block, subject=subject, body=body)
+    return SendNotification(block_document_id=refers.blocks[_severity(stanza)], subject=subject, body=body)
+
+
+def _severity(stanza: dict[str, Any]) -> Severity:
+    """Tell how severe what a stanza tells is: by its cause, or by its subject where the server tells it."""
+    causes = {cause.event: cause.severity for cause in CAUSES.values()}
+    known = [causes[event] for event in stanza["trigger"].get("expect", []) if event in causes]
+    told = Severity.TICKET if stanza["subject"].startswith("[ticket]") else Severity.PAGE
+    return known[0] if known else told
 
 
 def _run(told: dict[str, Any], refers: Refers) -> RunDeployment:

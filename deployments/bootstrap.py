@@ -124,6 +124,23 @@ def _block_types(client: SyncPrefectClient, *, check: bool) -> Iterator[Change]:
             block.register_type_and_schema()
         if before is None or before.checksum != checksum:
             yield Change("block type", slug, "created" if before is None else "updated")
+        if before is not None:
+            yield from _documents(client, block, checksum, check=check)
+
+
+def _documents(client: SyncPrefectClient, block: type[Block], checksum: str, *, check: bool) -> Iterator[Change]:
+    """Bring what was filled in under an older schema to this one: the UI shows the fields of a block's own schema."""
+    from prefect.client.schemas.actions import BlockDocumentUpdate  # noqa: PLC0415 - see above
+
+    slug = block.get_block_type_slug()
+    for document in client.read_block_documents_by_type(slug, limit=200):
+        if document.block_schema is None or document.block_schema.checksum == checksum:
+            continue
+        if not check:
+            newest = client.read_block_schema_by_checksum(checksum)
+            same = BlockDocumentUpdate(block_schema_id=newest.id, data={}, merge_existing_data=True)
+            client.update_block_document(document.id, same)
+        yield Change("block", f"{slug}/{document.name}", "updated")
 
 
 def _blocks() -> list[type[Block]]:

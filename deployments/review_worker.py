@@ -31,6 +31,7 @@ from fulcrum.settings import settings
 if TYPE_CHECKING:
     from anyio.abc import TaskStatus
     from prefect.client.schemas.objects import FlowRun, WorkPool
+    from prefect.client.schemas.responses import WorkerFlowRunResponse
 
 QUERY_SECONDS = 0.5
 """How often it asks for runs, unless PREFECT_WORKER_QUERY_SECONDS says otherwise: a person waits."""
@@ -111,6 +112,15 @@ class ReviewDeskWorker(BaseWorker[ReviewDeskConfiguration, BaseVariables, Review
         finally:
             self._in_hand -= 1
         return ReviewDeskResult(identifier=str(flow_run.id), status_code=ended)
+
+    async def _submit_scheduled_flow_runs(self, flow_run_response: list[WorkerFlowRunResponse]) -> list[FlowRun]:
+        """Leave to the next look what is still in hand: an answer can come before the run that asked for it has ended.
+
+        Prefect's worker ends with an error where it meets such a run, and whatever else is in hand with it.
+        """
+        held = self._limiter.statistics().borrowers if self._limiter is not None else ()
+        free = [entry for entry in flow_run_response if entry.flow_run.id not in held]
+        return await super()._submit_scheduled_flow_runs(free)
 
     def _flow(self, entrypoint: str) -> Flow[..., Any]:
         if entrypoint not in self._flows:

@@ -81,10 +81,11 @@ def _values(process: Process, dossier: Dossier, said: Said) -> tuple[Json | None
         return mended, corrections_of(before, mended)
     if said.verdict is not Verdict.APPROVE:
         return None, {}
-    proposed = dossier.proposal.values if dossier.proposal else {}
+    outcome = process.bounded(process.outcome)
+    # Proposed by an older release, it may say what an outcome has no field for any more.
+    proposed = {name: value for name, value in _proposed(dossier).items() if name in outcome.model_fields}
     # Who audits has not seen the proposal, so nothing of it can be meant by what they leave out.
     seen = {} if dossier.review.kind is ReviewKind.AUDIT else proposed
-    outcome = process.bounded(process.outcome)
     before = seen or dict.fromkeys(outcome.model_fields)
     final = _valid(outcome, dossier.review.id, before, _followed(process, dossier, before, changes))
     if wrong := process.unacceptable(final):
@@ -93,6 +94,10 @@ def _values(process: Process, dossier: Dossier, said: Said) -> tuple[Json | None
     if missing:
         refuse(dossier.review.id, f"{', '.join(missing)} must be filled in before it is approved")
     return final, corrections_of(_as_written(outcome, proposed, final), final)
+
+
+def _proposed(dossier: Dossier) -> Json:
+    return dossier.proposal.values if dossier.proposal else {}
 
 
 def _followed(process: Process, dossier: Dossier, before: Json, changes: Json) -> Json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from fulcrum.answering import Said, checked, refuse
+from fulcrum.answering import Said, checked, corrections_of, refuse
 from fulcrum.authority import asks_code, needed, proved, registered, unbarred
 from fulcrum.cases import Decision, Delivery, ReasonCode, Review, Route, Routing, Verdict
 from fulcrum.effects import postings, rejections, reversals
@@ -122,7 +122,8 @@ def second_review(process: Process, dossier: Dossier, decision: Decision) -> Rou
     if decision.verdict is not Verdict.APPROVE or decision.values is None:
         return None
     approved = dossier.approved
-    same = approved is not None and approved.values == decision.values
+    # An older release may not have had a field that is empty now.
+    same = approved is not None and not corrections_of(approved.values, decision.values)
     agreed = (*approved.reviewers, decision.reviewer) if approved is not None and same else (decision.reviewer,)
     if len(agreed) >= needed(process, dossier, decision.values):
         return None

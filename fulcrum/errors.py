@@ -278,6 +278,11 @@ class ServerAway(FulcrumError):
     bring the server back, and the next run goes on."""
 
 
+class NotSignedOn(FulcrumError):
+    """The Prefect server did not let the command in: it wants to know who asks. Set PREFECT_API_AUTH_STRING to its
+    user:password, and give the command again."""
+
+
 class RunFailed(FulcrumError):
     """Run {run} ended as {state}: {message} See its log in the UI or in the folder logs of FULCRUM_HOME. Running it
     again repeats nothing that is done."""

@@ -11,7 +11,7 @@ The form is made for both of Prefect's UIs, whose traps shape it:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -25,6 +25,7 @@ from fulcrum.errors import DecisionRefused
 from fulcrum.evidence import evidence, excerpt, found, marked, one_line, plain, summarised
 from fulcrum.form_fields import (
     CONFIG,
+    OWN,
     Definition,
     definition,
     form_name,
@@ -42,6 +43,9 @@ EDITABLE_AT_MOST = 100_000
 """Characters of the longest text that a form lets a person edit."""
 
 SOURCE = "source_text"
+
+TAKES_EFFECT = frozenset({Verdict.APPROVE, Verdict.REPAIR})
+"""The verdicts that say: what stands in this form takes effect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +72,20 @@ class Form:
             schema["definitions"] = schema.pop("$defs")
         return schema
 
-    def said(self, answer: Json) -> Said:
+    def said(self, answer: Json, *, asked: Collection[str] | None = None) -> Said:
         """Read an answer; raises DecisionRefused when it is none to this form.
 
         An answer from the UI is whole, it holds the source text: a field that it lacks was cleared. Any other (from a
         script) changes only what it names, except in an audit, where nothing is taken over from what was hidden.
+
+        `asked` are the fields of the form that was answered, where another release may have made it. What that did not
+        ask for stays as proposed. What is asked for no more is left out, unless it was to take effect.
         """
+        known = frozenset(self.model.model_fields if asked is None else asked)
+        answer = self._without_gone(answer, known)
         self._check(answer)
         whole = SOURCE in answer or self.kind is ReviewKind.AUDIT
-        names = self.fields if whole else [name for name in self.fields if name in answer]
+        names = [name for name in self.fields if name in (known if whole else answer)]
         changes = {self.fields[name]: self._value(name, answer.get(name)) for name in names}
         return Said(
             verdict=Verdict(answer["verdict"]),
@@ -86,6 +95,15 @@ class Form:
             code=answer.get("code"),
             colleague=answer.get("colleague"),
         )
+
+    def _without_gone(self, answer: Json, asked: Collection[str]) -> Json:
+        """Leave out what the answered form asked for and this one does not."""
+        gone = [name for name in answer if name in asked and name not in self.model.model_fields]
+        lost = [name for name in gone if name not in OWN and read(answer[name]) not in (None, [])]
+        if lost and answer.get("verdict") in TAKES_EFFECT:
+            problem = f"{', '.join(lost)} is asked for no more; decide what stands in this form now"
+            raise DecisionRefused(review_id=self.review_id, problem=problem)
+        return {name: value for name, value in answer.items() if name not in gone}
 
     def _check(self, answer: Json) -> None:
         if not answer:
@@ -112,23 +130,24 @@ def form_of(
     *,
     problem: str | None = None,
     before: Json | None = None,
+    asked: Collection[str] | None = None,
     like: Sequence[Alike] = (),
 ) -> Form:
     """Make the form of a review.
 
     A decision's fields are prefilled from the proposal, an audit's are blank, a repair's are the input's text and
-    optional fields. Asked again, `problem` is why, and the fields hold what the person answered `before`. `like` are
-    decided cases that are like this one.
+    optional fields. Asked again, `problem` is why, and the fields hold what the person answered `before`, in a form
+    that `asked` for these fields. `like` are decided cases that are like this one.
     """
     kind = dossier.review.kind
     edited, proposed = _edited(process, dossier)
     fields = {form_name(name): name for name in edited}
-    start = {asked: written(edited[name].annotation, proposed.get(name)) for asked, name in fields.items()}
-    shown = start | _answered(before, {*fields, "reviewer", "note", "verdict"})
+    start = {shown_as: written(edited[name].annotation, proposed.get(name)) for shown_as, name in fields.items()}
+    shown = start | _answered(before, {*fields, "reviewer", "note", "verdict"}, asked)
     needed = process.review.required if kind is not ReviewKind.REPAIR else ()
     made = {
-        asked: definition(edited[name], name, shown.get(asked), _hint(dossier, edited[name], name, needed))
-        for asked, name in fields.items()
+        shown_as: definition(edited[name], name, shown.get(shown_as), _hint(dossier, edited[name], name, needed))
+        for shown_as, name in fields.items()
     }
     lists = {name: made[name] for name in made if isinstance(shown.get(name), list)}
     single = {name: made[name] for name in made if name not in lists}
@@ -239,12 +258,13 @@ def _hint(dossier: Dossier, field: FieldInfo, name: str, needed: Sequence[str]) 
     return " ".join(part for part in parts if part)
 
 
-def _answered(before: Json | None, names: set[str]) -> Json:
-    """Keep of an earlier answer what a form can hold; a field that it lacks was cleared."""
+def _answered(before: Json | None, names: set[str], asked: Collection[str] | None) -> Json:
+    """Keep of an earlier answer what a form can hold; a field that was asked for and that it lacks was cleared."""
     if before is None:
         return {}
     kept = {name: value for name, value in before.items() if name in names and isinstance(value, str | list)}
-    cleared = {name: "" for name in names if name not in before} if SOURCE in before else {}
+    lacking = [name for name in names if name not in before and (asked is None or name in asked)]
+    cleared = dict.fromkeys(lacking, "") if SOURCE in before else {}
     return cleared | kept
 
 

@@ -36,10 +36,14 @@ _MOST_INPUTS = 200
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """How often a person was asked in a run, and the newest answer; None when there is none."""
+    """How often a person was asked in a run, and the newest answer; None when there is none.
+
+    `fields` are those of the form that it answers, which an older release may have made; None where it is gone.
+    """
 
     times: int
     answer: Json | None
+    fields: frozenset[str] | None = None
 
 
 def suspended(attempt: int) -> State[Any]:
@@ -72,15 +76,17 @@ def save_form(client: SyncPrefectClient, flow_run_id: UUID, form: Form, attempt:
 def read_answer(client: SyncPrefectClient, flow_run_id: UUID) -> Asked:
     """Read the newest answer that was given in a run."""
     found = client.filter_flow_run_input(flow_run_id, key_prefix=_PREFIX, limit=_MOST_INPUTS, exclude_keys=set())
-    answers: dict[int, Any] = {}
+    parts: dict[str, dict[int, Any]] = {"schema": {}, "description": {}, "response": {}}
     times = 0
     for item in found:
         if matched := _INPUT.fullmatch(item.key):
             times = max(times, int(matched[1]))
-            if matched[2] == "response":
-                answers[int(matched[1])] = _decoded(item.value)
-    answer = answers[max(answers)] if answers else None
-    return Asked(times, answer if isinstance(answer, dict) else None)
+            parts[matched[2]][int(matched[1])] = _decoded(item.value)
+    newest = max(parts["response"], default=0)
+    answer, schema = parts["response"].get(newest), parts["schema"].get(newest)
+    asked = schema.get("properties") if isinstance(schema, dict) else None
+    fields = frozenset(asked) if isinstance(asked, dict) else None
+    return Asked(times, answer if isinstance(answer, dict) else None, fields)
 
 
 def ask_again(client: SyncPrefectClient, flow_run_id: UUID, form: Form, attempt: int) -> NoReturn:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -31,6 +33,19 @@ class Told:
 
 
 Command = Callable[..., Told]
+
+
+def called(*arguments: str) -> Told:
+    """Call the `fulcrum` command in this process, where no test's own capture is at hand."""
+    from deployments.cli import main
+
+    out, err, code = StringIO(), StringIO(), 0
+    with redirect_stdout(out), redirect_stderr(err):
+        try:
+            main(list(arguments))
+        except SystemExit as end:
+            code = int(end.code or 0)
+    return Told(code, out.getvalue(), err.getvalue())
 
 
 def in_process(capfd: pytest.CaptureFixture[str]) -> Command:

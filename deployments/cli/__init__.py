@@ -105,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from fulcrum.errors import FulcrumError  # noqa: PLC0415 - after cyclopts, for a quick help
 
     try:
-        app(arguments)
+        _call(arguments)
     except FulcrumError as error:
         print(f"fulcrum: {error}", file=sys.stderr)  # noqa: T201 - this is the terminal
         raise SystemExit(error.exit_code) from None
@@ -115,3 +115,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         print("fulcrum: stopped", file=sys.stderr)  # noqa: T201 - this is the terminal
         raise SystemExit(130) from None
+
+
+def _call(arguments: Sequence[str] | None) -> None:
+    """Call the command; that the Prefect server let nobody in without a sign-on is a known problem as well."""
+    try:
+        app(arguments)
+    except Exception as error:
+        if not _kept_out(error):
+            raise
+        from fulcrum.errors import NotSignedOn  # noqa: PLC0415 - see above
+
+        raise NotSignedOn from None
+
+
+def _kept_out(error: Exception) -> bool:
+    """Tell whether a Prefect server wants a sign-on; whoever has asked none knows no such error."""
+    known = sys.modules.get("prefect.exceptions")
+    return known is not None and isinstance(error, known.PrefectHTTPStatusError) and error.response.status_code == 401  # noqa: PLR2004

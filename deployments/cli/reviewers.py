@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import sys
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -16,6 +15,8 @@ from fulcrum.errors import DecisionRefused, NotRegistered, ReviewerUnknown, Usag
 from fulcrum.reviewers import Reviewer, Role
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from segno import QRCode
 
     from fulcrum.ledger import Ledger
@@ -70,7 +71,7 @@ def listed(*, json: Annotated[bool, Parameter(negative="")] = False) -> None:
             one.name,
             one.role if one.active else "left",
             ", ".join(one.queues) or "every queue",
-            ["yes" if one.enrolled else "no", *_locked(one, now)],
+            _code(one, now),
             load.get(one.name, 0),
         )
         for one in people
@@ -80,10 +81,11 @@ def listed(*, json: Annotated[bool, Parameter(negative="")] = False) -> None:
         out.print("\nNobody may decide yet: fulcrum reviewers add NAME")
 
 
-def _locked(person: Reviewer, now: datetime) -> list[str]:
-    """Say until when somebody decides nothing, because too many codes under their name were wrong."""
-    until = person.locked_until
-    return [] if not person.active or until is None or until <= now else [f"locked until {until:%H:%M} UTC"]
+def _code(person: Reviewer, now: datetime) -> str:
+    """Say whether somebody has a secret for codes, and until when too many wrong ones have locked them."""
+    if person.active and person.locked_until is not None and now < person.locked_until:
+        return f"locked until {person.locked_until:%H:%M} UTC"
+    return "yes" if person.enrolled else "no"
 
 
 def remove(name: str) -> None:

@@ -35,7 +35,7 @@ def bootstrap(
     """
     from deployments.stack import api  # noqa: PLC0415
 
-    with api(say=say) as url:
+    with api(say=say, bootstrapped=False) as url:
         from deployments.bootstrap import bootstrap as apply  # noqa: PLC0415
 
         changes = apply(url, allow_draft=allow_draft, check=check)

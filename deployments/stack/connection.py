@@ -27,12 +27,20 @@ _POLL = 0.2
 
 
 @contextmanager
-def api(settings: Settings | None = None, *, say: Callable[[str], None] = lambda _line: None) -> Iterator[str]:
+def api(
+    settings: Settings | None = None,
+    *,
+    say: Callable[[str], None] = lambda _line: None,
+    bootstrapped: bool = True,
+) -> Iterator[str]:
     """Point this process's Prefect at an API, yield its URL, and leave things as they were.
 
     In this order: the API that PREFECT_API_URL names; the server that already runs on this home; else a temporary
     server, bootstrapped, that is stopped at the end, once no other command uses it. To be entered before anything
     imports prefect, which sets up its logging when it is imported. `say` gets a line where there is a wait.
+
+    Whoever bootstraps, or looks what there would be to do, asks for a temporary server that is not `bootstrapped`:
+    until it is stopped no other command finds it, nor starts another.
     """
     chosen = settings or read_settings()
     hand_over()
@@ -42,15 +50,10 @@ def api(settings: Settings | None = None, *, say: Callable[[str], None] = lambda
             stack.enter_context(applied({**client_variables(chosen), **QUIET}))
             yield configured
         else:
-            home = Home(chosen.home)
-            with home.deciding():
-                record = home.read()
-                user = stack.enter_context(home.using())
-                if record is None:
-                    record = _start(chosen, home, stack, user, say)
-            stack.enter_context(applied({**stack_variables(chosen, record.url), **QUIET}))
+            url = _shared(chosen, stack, say) if bootstrapped else _as_it_is(chosen, stack, say)
+            stack.enter_context(applied({**stack_variables(chosen, url), **QUIET}))
             stack.callback(hand_over)
-            yield record.url
+            yield url
 
 
 @contextmanager
@@ -95,6 +98,35 @@ def record_of(server: Server, *, lasting: bool, desk: str | None) -> Record:
     """Describe a server that this process started, with the address of the help desk beside it."""
     process = ProcessId.of(server.pid)
     return Record(server.url, server.port, process.pid, process.started, os.getpid(), lasting, desk)
+
+
+def _shared(settings: Settings, stack: ExitStack, say: Callable[[str], None]) -> str:
+    """Find the home's server or start one that other commands find as well; return its API's URL."""
+    home = Home(settings.home)
+    with home.deciding():
+        record = home.read()
+        user = stack.enter_context(home.using())
+        if record is None:
+            record = _start(settings, home, stack, user, say)
+    return record.url
+
+
+def _as_it_is(settings: Settings, stack: ExitStack, say: Callable[[str], None]) -> str:
+    """Find the home's server or start one on what is registered there already; return its API's URL."""
+    home = Home(settings.home)
+    with ExitStack() as decided:
+        decided.enter_context(home.deciding())
+        record = home.read()
+        if record is not None:
+            stack.enter_context(home.using())
+            return record.url
+        stack.push(decided.pop_all())
+    server = Server(settings, free_port(settings.port))
+    say("Starting a Prefect server for this command")
+    stack.callback(server.stop)
+    server.start()
+    server.wait()
+    return server.url
 
 
 def _start(settings: Settings, home: Home, stack: ExitStack, user: IO[bytes], say: Callable[[str], None]) -> Record:

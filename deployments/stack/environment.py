@@ -131,11 +131,11 @@ def _set(variables: Variables) -> None:
             os.environ[name] = value
 
 
-def _authentication() -> dict[str, str]:
-    """Give server and client the same user:password when either has one."""
+def _authentication() -> dict[str, str | None]:
+    """Give server and client the same user:password when either has one; an empty variable is none, and let go."""
     names = ("PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING")
     given = next((os.environ[name] for name in names if os.environ.get(name)), None)
-    return dict.fromkeys(names, given) if given else {}
+    return dict.fromkeys(names, given)
 
 
 def _home_and_ledger(settings: Settings) -> dict[str, str]:

@@ -15,10 +15,7 @@ from prefect.states import Completed, Crashed
 from blocks import load_ledger
 from flows.registry import names
 from flows.registry import process as process_of
-from fulcrum import incident as incidents
-from fulcrum.ledger import Ledger
-from tasks.alarms import tell_once
-from tasks.artifacts import show_at
+from tasks.crashes import look_into
 
 PATIENCE = timedelta(seconds=70)
 """How long a silent run is listened to: two of its signs of life and a little."""
@@ -27,7 +24,6 @@ LOOK = 2.0
 """Seconds between two looks."""
 
 SILENT = "No sign of life has come from it."
-KILLED = "its process was killed, or its machine stopped"
 
 
 @flow(name="incident", flow_run_name="incident of {run_id}", retries=3, retry_delay_seconds=10)
@@ -46,7 +42,7 @@ def incident(run_id: str) -> State[Any]:
             return Completed(message=_silent(client, run))
         if not run.state.is_crashed():
             return Completed(message=f"It has ended as {run.state.name}.")
-        return Completed(message=_crashed(ledger, client, run, process))
+        return Completed(message=look_into(ledger, client, run, process_of(process)))
 
 
 def _silent(client: SyncPrefectClient, run: FlowRun) -> str:
@@ -70,17 +66,3 @@ def _lives(client: SyncPrefectClient, run: FlowRun) -> bool:
             return True
         time.sleep(LOOK)
     return False
-
-
-def _crashed(ledger: Ledger, client: SyncPrefectClient, run: FlowRun, name: str) -> str:
-    """Tell a crash, unless the run could say itself how it ended."""
-    said = ledger.runs.state(str(run.id))
-    if said in {"completed", "failed"}:
-        return f"It has said itself that it {said}."
-    process = process_of(name)
-    told = incidents.markdown(process, KILLED, ledger.reading.counts(name), None, kind="run.crashed")
-    show_at(client, run.id, told, key=f"{name}-incident", description="What failed, what it touches, what is safe")
-    tell_once(ledger, process, "run.crashed", {"run": str(run.id)})
-    # Last, because a run of this that is killed before begins again from the ledger's word.
-    ledger.runs.crashed(str(run.id), KILLED)
-    return "It crashed: its incident is told."

@@ -79,7 +79,7 @@ def _answered(ledger: Ledger, process: Process, review: Review, client: SyncPref
     asked = read_answer(client, run_id)
     dossier = ledger.reviews.dossiers([review])[0]
     try:
-        said = form_of(process, dossier).said(asked.answer or {})
+        said = form_of(process, dossier).said(asked.answer or {}, asked=asked.fields)
         if said.verdict is Verdict.HAND_ON:
             moved = hand_on(ledger, process, review.id, said)
             retag(client, ledger, process, moved)
@@ -91,7 +91,8 @@ def _answered(ledger: Ledger, process: Process, review: Review, client: SyncPref
         if isinstance(refusal, ReviewerLocked) and refusal.facts["new"]:
             say_locked(ledger, str(refusal.facts["reviewer"]), process)
         get_run_logger().info("The answer to review %s cannot be taken; asking again (%d)", review.id, attempt)
-        again = form_of(process, dossier, problem=str(refusal.facts["problem"]), before=asked.answer)
+        problem = str(refusal.facts["problem"])
+        again = form_of(process, dossier, problem=problem, before=asked.answer, asked=asked.fields)
         ask_again(client, run_id, again, attempt)
 
 

@@ -21,6 +21,7 @@ from fulcrum.process import Process
 from tasks.alarms import pass_on, say_overdue
 from tasks.artifacts import show
 from tasks.beat import heartbeat
+from tasks.crashes import look_back
 from tasks.desk import assign_open, press_due
 from tasks.review import publish, put_back, take_down_settled
 from tasks.schedules import say_missing
@@ -38,6 +39,7 @@ def review_desk(process: str | None = None) -> State[Any]:
         chosen = [ledger.catalogues.bind(process_of(name)) for name in ([process] if process else names())]
         rows = [_look_after(ledger, each, client) for each in chosen]
         for each in chosen:
+            look_back(ledger, client, each)
             say_missing(ledger, client, each)
         pass_on(ledger, {each.name: each for each in chosen})
     heartbeat()

@@ -93,6 +93,14 @@ def test_a_password_for_one_side_is_the_other_sides_too(
     assert environment["PREFECT_API_AUTH_STRING"] == "admin:secret"
 
 
+def test_an_empty_password_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A server that was told one would let nobody in."""
+    monkeypatch.setenv("PREFECT_SERVER_API_AUTH_STRING", "")
+    monkeypatch.delenv("PREFECT_API_AUTH_STRING", raising=False)
+    environment = child_environment(Settings(home=tmp_path), URL)
+    assert not {"PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING"} & set(environment)
+
+
 def test_a_proxy_is_not_asked_for_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """What the user exempted stays exempt."""
     monkeypatch.delenv("no_proxy", raising=False)

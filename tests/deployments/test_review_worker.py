@@ -8,9 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
 
+import anyio
 import httpx
 import pytest
+from prefect.client.schemas.responses import WorkerFlowRunResponse
 
+from deployments.review_worker import ReviewDeskWorker
 from deployments.stack import ReviewWorker, Worker
 from deployments.stack.processes import descendants
 from flows.invoice_intake.process import INVOICE_INTAKE
@@ -88,6 +91,25 @@ def test_answers_are_taken_inside_the_worker(desk: ReviewDesk, client: Any, work
     until(lambda: client.read_flow_run(UUID(wrong.flow_run_id)).state.name == "Suspended")
     answer_again = client.read_flow_run(UUID(wrong.flow_run_id)).state.state_details.pause_key
     assert (answer_again, delivered(desk, wrong)) == ("answer-2", False)
+
+
+def test_an_answer_that_comes_before_its_run_has_ended_waits(desk: ReviewDesk, client: Any) -> None:
+    """The worker looks at it again later; stock, it would end with an error, and with it whatever else is in hand."""
+    (review,) = shown(desk, client)
+    answer(client, review)
+    (entry,) = [
+        each
+        for each in client.request("POST", "/work_pools/reviews/get_scheduled_flow_runs", json={}).json()
+        if each["flow_run"]["id"] == review.flow_run_id
+    ]
+
+    async def look() -> list[Any]:
+        async with ReviewDeskWorker(work_pool_name="reviews", limit=1) as running:
+            running.limiter.acquire_on_behalf_of_nowait(UUID(review.flow_run_id))
+            return await running._submit_scheduled_flow_runs([WorkerFlowRunResponse.model_validate(entry)])
+
+    assert anyio.run(look) == []
+    assert client.read_flow_run(UUID(review.flow_run_id)).state.name == "Resuming"
 
 
 def test_a_run_that_fails_fails_alone(desk: ReviewDesk, client: Any, worker: Callable[..., Worker]) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -39,6 +40,10 @@ class Demo:
     """The command lines of all its processes."""
     said: str = ""
     done: int | None = None
+    decided: str = ""
+    """How the run of a review ended that was answered meanwhile."""
+    well: bool = False
+    """What the health check of the API's container said."""
     commands: dict[str, subprocess.CompletedProcess[str]] = field(default_factory=dict)
 
     def look(self, pid: int) -> None:
@@ -47,12 +52,38 @@ class Demo:
             with suppress(OSError):
                 self.arguments.add(Path(f"/proc/{process.pid}/cmdline").read_text(encoding="utf-8", errors="replace"))
 
-    def command(self, *arguments: str) -> None:
+    def command(self, *arguments: str, name: str = "", **own: str) -> None:
         """Run another command on the same home beside it."""
-        self.commands[arguments[0]] = subprocess.run(
+        self.commands[name or arguments[0]] = subprocess.run(
             [sys.executable, "-m", "deployments.cli", *arguments],
-            cwd=project_root(), env=self.environment, capture_output=True, text=True, check=False,
+            cwd=project_root(), env=self.environment | own, capture_output=True, text=True, check=False,
         )  # fmt: skip
+
+    def decide(self, asking: httpx.Client) -> None:
+        """Answer the first review that is shown, as a browser does that knows the password."""
+        self.command("reviewers", "add", "Ada Okafor")
+        queue = {"flow_runs": {"tags": {"all_": ["review"]}, "state": {"type": {"any_": ["PAUSED"]}}}, "limit": 1}
+        (run,) = wait_for(lambda: asking.post("/flow_runs/filter", json=queue).json())
+        said = {"verdict": "reject", "reviewer": "Ada Okafor", "note": "not ours"}
+        # Its form may be a moment behind it.
+        wait_for(
+            lambda: asking.post(f"/flow_runs/{run['id']}/resume", json={"run_input": said}).json()["status"] == "ACCEPT"
+        )
+
+        def decided() -> str | None:
+            state = asking.get(f"/flow_runs/{run['id']}").json()["state"]
+            return (
+                f"{state['name']}: {state['message']}"
+                if state["type"] not in {"PAUSED", "SCHEDULED", "PENDING", "RUNNING"}
+                else None
+            )
+
+        self.decided = str(wait_for(decided))
+
+    def probe(self, url: str) -> None:
+        """Ask how the API is as its container's health check does, which has no password."""
+        check = [sys.executable, "deployments/container/healthy.py", f"{url}/ready"]
+        self.well = subprocess.run(check, cwd=project_root(), check=False).returncode == 0
 
 
 @pytest.fixture(scope="module")
@@ -83,8 +114,12 @@ def demo(make_home: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFac
                 with httpx.Client(base_url=record.url, trust_env=False) as asking:
                     for who, auth in (("nobody", None), ("a stranger", ("ops", "guessed")), ("we", SIGN_ON)):
                         found.answers[who] = asking.post("/deployments/filter", json={}, auth=auth).status_code
+                found.probe(record.url)
                 found.command("bootstrap", "--check")
+                found.command("bootstrap", "--check", name="without", PREFECT_SERVER_API_AUTH_STRING="")
                 found.command("doctor", "--json")
+                with httpx.Client(base_url=record.url, trust_env=False, auth=SIGN_ON) as asking:
+                    found.decide(asking)
             found.said = process.communicate(timeout=240)[0]
             found.done = process.returncode
         finally:
@@ -98,6 +133,16 @@ def demo(make_home: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFac
 def test_nobody_gets_in_without_it(demo: Demo) -> None:
     """Neither without a name nor with a wrong password."""
     assert demo.answers == {"nobody": 401, "a stranger": 401, "we": 200}
+    told = demo.commands["without"]
+    assert told.returncode == 1
+    assert "did not let the command in" in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+def test_an_answer_is_taken_by_the_worker(demo: Demo) -> None:
+    """It reaches the form, and is delivered; the health check needs no password."""
+    assert demo.decided == "Completed: reject by Ada Okafor; delivered 1"
+    assert demo.well
 
 
 def test_the_demo_goes_all_the_way(demo: Demo) -> None:
@@ -121,10 +166,11 @@ def test_other_commands_sign_on_as_well(demo: Demo) -> None:
 
 
 def test_the_password_is_written_down_nowhere(demo: Demo) -> None:
-    """In no argument of a process, no log, no file of the home, and not on the terminal."""
+    """In no argument of a process, no log, no file of the home, and not on the terminal; nor as it is sent."""
+    sent = b64encode(":".join(SIGN_ON).encode())
     assert any("prefect" in arguments for arguments in demo.arguments)
     assert not [arguments for arguments in demo.arguments if PASSWORD in arguments]
     assert PASSWORD not in demo.said
     files = [file for file in demo.home.rglob("*") if file.is_file()]
     assert any(file.name == "server.log" for file in files)
-    assert not [file for file in files if PASSWORD.encode() in file.read_bytes()]
+    assert not [file for file in files for form in (PASSWORD.encode(), sent) if form in file.read_bytes()]

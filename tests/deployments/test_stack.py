@@ -21,6 +21,7 @@ from deployments.stack.processes import ProcessId, children, free_port, is_free
 from deployments.stack.server import answers
 from fulcrum.errors import StackError
 from fulcrum.settings import Settings, project_root, settings
+from tests.terminal import Command
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the processes are looked up in /proc")
 
@@ -142,6 +143,17 @@ def test_a_server_that_the_environment_names_is_used_as_it_is(home: Path, monkey
     with api() as url:
         assert url == "http://prefect.example:4200/api"
         assert os.environ["PREFECT_HOME"] == str(home / "prefect")
+    assert running() is None
+
+
+def test_bootstrap_asked_what_it_would_do_starts_a_server_and_does_nothing(fulcrum: Command, home: Path) -> None:
+    """Nothing is registered on it, no other command finds it, and the next time it is said and done."""
+    asked = fulcrum("bootstrap", "--check")
+    assert (asked.code, running()) == (1, None)
+    assert "to be created deployment review-case/review-case" in asked.words
+    assert not (home / "ledger.db").exists()
+    done = fulcrum("bootstrap")
+    assert (done.code, done.words.count("created deployment")) == (0, asked.words.count("created deployment"))
     assert running() is None
 
 

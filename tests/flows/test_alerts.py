@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from flows.invoice_intake.process import INVOICE_INTAKE
-from fulcrum.alerts import CAUSES
-from fulcrum.errors import GateFailed
+from fulcrum.alerts import CAUSES, Severity
+from fulcrum.errors import GateFailed, StackError
 from fulcrum.report import Standing
 from tests.intake_office import PROCESS, Office, documents, names, write_jsonl
 from tests.loopback import Asked, http, receiver, wait_for
@@ -119,9 +119,16 @@ def _incident(office: Office, run: Any) -> str:
         return str(incident(str(run.id), return_state=True).message)
 
 
+def _incidents(client: Any, run: Any) -> list[Any]:
+    """Read what lies at a run."""
+    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+
+    at = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run.id]))
+    return list(client.read_artifacts(artifact_filter=at))
+
+
 def test_a_crashed_run_is_looked_into_and_told_once(channel: Channel, client: Any, office: Office) -> None:
     """It could say nothing itself; its incident lies at the run, and the next run that completes says it is over."""
-    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
     from prefect.states import Crashed
 
     run = _process_run(client, Crashed())
@@ -131,15 +138,32 @@ def test_a_crashed_run_is_looked_into_and_told_once(channel: Channel, client: An
     body = channel.wait("[page] Invoice intake: run crashed")
     assert INVOICE_INTAKE.owner.email in body
     assert "Look: fulcrum cases invoice-intake" in body
-    (artifact,) = client.read_artifacts(
-        artifact_filter=ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run.id]))
-    )
+    (artifact,) = _incidents(client, run)
     assert artifact.key == "invoice-intake-incident"
     assert "run crashed" in artifact.data
-    _incident(office, run)
+    assert _incident(office, run) == "Its incident is told."
     office.run(write_jsonl(office.home / "good.jsonl", documents(names(1, "after"))))
     channel.wait("[over] Invoice intake: run crashed")
     assert channel.count == before + 2
+
+
+def test_a_crash_that_nobody_could_look_into_is_found_by_the_clock(client: Any, office: Office) -> None:
+    """Once, though it stands nowhere in the ledger; where the first look was killed after telling, it is shown now."""
+    from prefect.states import Crashed
+
+    from tasks.alarms import tell_once
+    from tasks.crashes import look_back
+
+    run = _process_run(client, Crashed())
+    with office.ledger() as ledger:
+        tell_once(ledger, INVOICE_INTAKE, "run.crashed", {"run": str(run.id)})
+        for _ in range(2):
+            look_back(ledger, client, INVOICE_INTAKE)
+            assert len(_incidents(client, run)) == 1
+        assert [alarm.kind for alarm in ledger.alarms.standing()] == ["run.crashed"]
+        ledger.alarms.end(PROCESS, "run.crashed")
+        look_back(ledger, client, INVOICE_INTAKE)
+        assert ledger.alarms.standing() == []
 
 
 def test_a_run_that_could_say_itself_that_it_failed_is_not_told_twice(client: Any, office: Office) -> None:
@@ -210,7 +234,9 @@ def _shortened(client: Any, name: str, seconds: int) -> Iterator[None]:
     block = client.read_block_document_by_name("fulcrum-alerts", "custom-webhook").id
     incident = client.read_deployment_by_name("incident/incident").id
     short = stanza | {"name": f"{name}, soon", "trigger": stanza["trigger"] | {"within": seconds}}
-    made = client.create_automation(automation(short, Refers(block, {"incident/incident": incident})))
+    made = client.create_automation(
+        automation(short, Refers(dict.fromkeys(Severity, block), {"incident/incident": incident}))
+    )
     try:
         yield
     finally:
@@ -305,6 +331,28 @@ def test_a_pool_that_loses_its_worker_is_told_and_that_it_has_one_again(channel:
         channel.wait(over)
     finally:
         client.delete_work_pool("lonely")
+
+
+def test_tickets_may_go_another_way_than_pages(client: Any, tmp_path: Path) -> None:
+    """Each through the block of its severity; one that is not on the server is named."""
+    from prefect.blocks.notifications import CustomWebhookNotificationBlock
+
+    from deployments.automations import FILE, PREFIX, apply
+
+    other = tmp_path / "automations.yaml"
+    told = FILE.read_text(encoding="utf-8")
+    other.write_text(told.replace("ticket: custom-webhook/fulcrum-alerts", "ticket: custom-webhook/quiet"), "utf-8")
+    with pytest.raises(StackError, match="custom-webhook/quiet, which is not on the server"):
+        list(apply(client, file=other))
+    CustomWebhookNotificationBlock(name="quiet", url="http://127.0.0.1:1/").save("quiet")
+    try:
+        changed = {name.removeprefix(PREFIX) for name, _ in apply(client, file=other)}
+    finally:
+        list(apply(client))
+        client.delete_block_document(client.read_block_document_by_name("quiet", "custom-webhook").id)
+    tickets = {kind.replace(".", " ") for kind, cause in CAUSES.items() if cause.severity is Severity.TICKET}
+    tickets = (tickets - {"ai degraded", "review overdue"}) | {"AI degraded", "reviews due"}
+    assert changed == tickets | {"drift-check silent", "housekeeping silent"}
 
 
 def test_automations_are_applied_once(client: Any) -> None:

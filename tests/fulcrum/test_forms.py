@@ -210,6 +210,55 @@ def test_a_form_asked_again_says_why_and_keeps_what_was_typed() -> None:
     assert decision.corrections["total"] == {"proposed": "1210.00", "decided": "1200.00"}
 
 
+def older_form(form: Any, *, without: str = "", with_: str = "") -> tuple[Json, set[str]]:
+    """Give a form of an older release as a UI sends it back untouched, and the fields that it had."""
+    held = filled(form) | ({with_: "N-1"} if with_ else {})
+    held.pop(without, None)
+    return held, {*held, "verdict", "reviewer"}
+
+
+def test_what_an_older_form_did_not_ask_for_stays_as_proposed() -> None:
+    """It was not cleared by the person; what they did clear is, and asked again the form holds the rest as proposed."""
+    case = dossier(invoice(document_number="2024-17"))
+    form = form_of(INVOICE_INTAKE, case)
+    held, asked = older_form(form, without="line_items")
+    assert checked(INVOICE_INTAKE, case, form.said(held | SIGNED, asked=asked)).corrections == {}
+    del held["document_number"]
+    decision = checked(INVOICE_INTAKE, case, form.said(held | SIGNED, asked=asked))
+    assert set(decision.corrections) == {"document_number"}
+    again = filled(form_of(INVOICE_INTAKE, case, problem="so", before=held | SIGNED, asked=asked))
+    assert (again["document_number"], len(again["line_items"])) == ("", 1)
+
+
+@pytest.mark.parametrize("verdict", ["reject", "escalate", "hand_on"])
+def test_what_is_asked_for_no_more_hinders_nobody_who_approves_nothing(verdict: str) -> None:
+    """What the case is refused or handed on for has nothing to do with it."""
+    form = form_of(INVOICE_INTAKE, dossier(invoice()))
+    held, asked = older_form(form, with_="delivery_note")
+    assert form.said(held | SIGNED | {"verdict": verdict}, asked=asked).verdict == verdict
+
+
+def test_what_is_asked_for_no_more_is_not_approved_unseen() -> None:
+    """What stands in the form takes effect; where it cannot, the person is asked again. A blank is left out."""
+    case = dossier(invoice())
+    form = form_of(INVOICE_INTAKE, case)
+    held, asked = older_form(form, with_="delivery_note")
+    with pytest.raises(DecisionRefused, match="delivery_note is asked for no more"):
+        form.said(held | SIGNED, asked=asked)
+    said = form.said(held | SIGNED | {"delivery_note": " "}, asked=asked)
+    assert checked(INVOICE_INTAKE, case, said).corrections == {}
+
+
+def test_a_proposal_of_an_older_release_can_be_approved() -> None:
+    """What it says and an outcome has no field for any more is left out, and is nobody's correction."""
+    proposed = invoice() | {"delivery_note": "N-1"}
+    del proposed["purchase_order"]
+    case = dossier(proposed)
+    form = form_of(INVOICE_INTAKE, case)
+    decision = checked(INVOICE_INTAKE, case, form.said(filled(form) | SIGNED))
+    assert (decision.values, decision.corrections) == (invoice(), {})
+
+
 def test_a_name_is_one_short_line() -> None:
     """Control characters, direction marks and line breaks are out, and 120 characters are the most."""
     short = name_of(INVOICE_INTAKE, dossier(invoice(), reason="total does not add up"))

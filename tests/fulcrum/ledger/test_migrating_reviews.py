@@ -6,15 +6,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import MetaData, insert, select, text
+from sqlalchemy import text
 
 from fulcrum.cases import Receipt, Status, Verdict
 from fulcrum.deciding import Said, decide, reopen
 from fulcrum.errors import DecisionRefused
 from fulcrum.ledger import Ledger, Result, migrate
-from fulcrum.ledger.migrate import HEAD, VERSION_TABLE, _config
-from fulcrum.ledger.store import Store
+from fulcrum.ledger.migrate import HEAD, VERSION_TABLE
 from tests.fulcrum.conftest import Clock, Office, invoice
+from tests.older_ledger import copy, migrate_to
 from tests.people import register
 
 if TYPE_CHECKING:
@@ -24,39 +24,6 @@ if TYPE_CHECKING:
 
 BEFORE = "0004"
 LARGE = {"total": "12100.00", "net": "10000.00", "tax": "2100.00"}
-
-
-def migrate_to(url: str, revision: str) -> None:
-    """Make a ledger's schema as it was at a revision."""
-    from alembic import command
-
-    store = Store(url)
-    try:
-        with store.write() as tx:
-            command.upgrade(_config(tx), revision)
-    finally:
-        store.close()
-
-
-def copy(source: str, target: str) -> None:
-    """Copy of every row what the target's tables have a place for, as a database that is as old has it."""
-    sources, targets = Store(source), Store(target)
-    try:
-        with sources.read() as reading, targets.write() as writing:
-            new, old = MetaData(), MetaData()
-            new.reflect(reading)
-            old.reflect(writing)
-            for table in old.sorted_tables:
-                if table.name == VERSION_TABLE:
-                    continue
-                columns = [new.tables[table.name].c[column.name] for column in table.columns]
-                rows = [dict(row) for row in reading.execute(select(*columns)).mappings()]
-                writing.execute(table.delete())
-                if rows:
-                    writing.execute(insert(table), rows)
-    finally:
-        sources.close()
-        targets.close()
 
 
 def opened(url: str, clock: Clock) -> Office:
