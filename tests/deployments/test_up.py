@@ -23,6 +23,7 @@ from deployments.declared import declared
 from deployments.stack import api, local_stack, running, up
 from deployments.stack.processes import HOST, ProcessId, descendants, free_port, is_free
 from fulcrum.settings import Settings, project_root
+from tests.loopback import wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the processes are looked up in /proc")
 
@@ -183,6 +184,23 @@ def test_a_worker_runs_a_deployment_in_the_project(terminal: Terminal, standin: 
     assert run.state.is_completed(), run.state.message
     log = (terminal.settings.logs / "worker-fulcrum.log").read_text(encoding="utf-8")
     assert f"done in {project_root()}" in log
+
+
+def test_schedules_start_runs(terminal: Terminal) -> None:
+    """Of each deployment whose schedule is on; of the processes, whose schedules are off, none is planned."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName
+
+    with api(Settings(home=terminal.settings.home)), get_client(sync_client=True) as client:
+
+        def planned(name: str) -> int:
+            chosen = DeploymentFilter(name=DeploymentFilterName(any_=[name]))
+            return sum(run.auto_scheduled for run in client.read_flow_runs(deployment_filter=chosen))
+
+        on = [each["name"] for each in declared() if any(s.get("active", True) for s in each.get("schedules", []))]
+        assert {"review-desk", "drift-check", "scoreboard", "housekeeping"} == set(on)
+        wait_for(lambda: all(planned(name) for name in on))
+        assert planned("invoice-intake") == 0
 
 
 def test_an_alert_is_shown_where_the_stack_runs(terminal: Terminal) -> None:

@@ -186,6 +186,7 @@ def _look(desk: Desk) -> None:
         seconds=1,
     )
     ledger.runs.state("run-1")
+    ledger.runs.failure(PROCESS)
     ledger.runs.crashed("another", "killed")
     ledger.runs.end("run-1", report.model_dump(mode="json"))
     ledger.runs.report("run-1")
