@@ -38,6 +38,8 @@ def pytest_configure() -> None:
         PREFECT_PROFILES_PATH=str(_SCRATCH / "prefect" / "profiles.toml"),
         PREFECT_SERVER_ANALYTICS_ENABLED="false",
         DO_NOT_TRACK="1",
+        # The tests' servers start nothing by themselves; that schedules start runs is test_up's to show, in its own.
+        PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED="false",
     )
     fulcrum = ("FULCRUM_LEDGER_URL", "FULCRUM_PORT", "FULCRUM_REVIEWERS_KEY")
     for name in (*fulcrum, "PREFECT_API_URL", "PREFECT_PROFILE"):

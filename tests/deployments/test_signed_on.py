@@ -114,12 +114,13 @@ def demo(make_home: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFac
                 with httpx.Client(base_url=record.url, trust_env=False) as asking:
                     for who, auth in (("nobody", None), ("a stranger", ("ops", "guessed")), ("we", SIGN_ON)):
                         found.answers[who] = asking.post("/deployments/filter", json={}, auth=auth).status_code
+                # Before the rest: the demo ends its workers when it is done, whoever else is at work there.
+                with httpx.Client(base_url=record.url, trust_env=False, auth=SIGN_ON) as asking:
+                    found.decide(asking)
                 found.probe(record.url)
                 found.command("bootstrap", "--check")
                 found.command("bootstrap", "--check", name="without", PREFECT_SERVER_API_AUTH_STRING="")
                 found.command("doctor", "--json")
-                with httpx.Client(base_url=record.url, trust_env=False, auth=SIGN_ON) as asking:
-                    found.decide(asking)
             found.said = process.communicate(timeout=240)[0]
             found.done = process.returncode
         finally:
