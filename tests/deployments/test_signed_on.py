@@ -40,8 +40,6 @@ class Demo:
     """The command lines of all its processes."""
     said: str = ""
     done: int | None = None
-    decided: str = ""
-    """How the run of a review ended that was answered meanwhile."""
     well: bool = False
     """What the health check of the API's container said."""
     commands: dict[str, subprocess.CompletedProcess[str]] = field(default_factory=dict)
@@ -58,27 +56,6 @@ class Demo:
             [sys.executable, "-m", "deployments.cli", *arguments],
             cwd=project_root(), env=self.environment | own, capture_output=True, text=True, check=False,
         )  # fmt: skip
-
-    def decide(self, asking: httpx.Client) -> None:
-        """Answer the first review that is shown, as a browser does that knows the password."""
-        self.command("reviewers", "add", "Ada Okafor")
-        queue = {"flow_runs": {"tags": {"all_": ["review"]}, "state": {"type": {"any_": ["PAUSED"]}}}, "limit": 1}
-        (run,) = wait_for(lambda: asking.post("/flow_runs/filter", json=queue).json())
-        said = {"verdict": "reject", "reviewer": "Ada Okafor", "note": "not ours"}
-        # Its form may be a moment behind it.
-        wait_for(
-            lambda: asking.post(f"/flow_runs/{run['id']}/resume", json={"run_input": said}).json()["status"] == "ACCEPT"
-        )
-
-        def decided() -> str | None:
-            state = asking.get(f"/flow_runs/{run['id']}").json()["state"]
-            return (
-                f"{state['name']}: {state['message']}"
-                if state["type"] not in {"PAUSED", "SCHEDULED", "PENDING", "RUNNING"}
-                else None
-            )
-
-        self.decided = str(wait_for(decided))
 
     def probe(self, url: str) -> None:
         """Ask how the API is as its container's health check does, which has no password."""
@@ -114,9 +91,6 @@ def demo(make_home: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFac
                 with httpx.Client(base_url=record.url, trust_env=False) as asking:
                     for who, auth in (("nobody", None), ("a stranger", ("ops", "guessed")), ("we", SIGN_ON)):
                         found.answers[who] = asking.post("/deployments/filter", json={}, auth=auth).status_code
-                # Before the rest: the demo ends its workers when it is done, whoever else is at work there.
-                with httpx.Client(base_url=record.url, trust_env=False, auth=SIGN_ON) as asking:
-                    found.decide(asking)
                 found.probe(record.url)
                 found.command("bootstrap", "--check")
                 found.command("bootstrap", "--check", name="without", PREFECT_SERVER_API_AUTH_STRING="")
@@ -138,12 +112,6 @@ def test_nobody_gets_in_without_it(demo: Demo) -> None:
     assert told.returncode == 1
     assert "did not let the command in" in told.stderr
     assert "Traceback" not in told.stderr
-
-
-def test_an_answer_is_taken_by_the_worker(demo: Demo) -> None:
-    """It reaches the form, and is delivered; the health check needs no password."""
-    assert demo.decided == "Completed: reject by Ada Okafor; delivered 1"
-    assert demo.well
 
 
 def test_the_demo_goes_all_the_way(demo: Demo) -> None:
