@@ -206,11 +206,12 @@ def test_schedules_start_runs(terminal: Terminal) -> None:
 def test_an_alert_is_shown_where_the_stack_runs(terminal: Terminal) -> None:
     """A run that was killed: noticed by the server, looked into by a worker, told in this terminal and kept."""
     from prefect.client.orchestration import get_client
-    from prefect.states import Crashed
+    from prefect.states import Crashed, Running
 
     with api(Settings(home=terminal.settings.home)), get_client(sync_client=True) as client:
         deployment = client.read_deployment_by_name("ticket-triage/ticket-triage")
-        run = client.create_flow_run_from_deployment(deployment.id)
+        # At work from its first moment: one that waited for a worker would be taken up by the worker that is here.
+        run = client.create_flow_run_from_deployment(deployment.id, state=Running())
         client.set_flow_run_state(run.id, Crashed(), force=True)
     terminal.wait_for("[page] Ticket triage: run crashed")
     kept = (terminal.settings.home / "alerts.jsonl").read_text(encoding="utf-8")
