@@ -6,6 +6,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # The system's certificates, as pip uses them: a company's own authority is known there.
 UV := UV_SYSTEM_CERTS=1 VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip
 
+# Where this is set, each process compiles all of Prefect anew, which is half of its start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup demo up test check lock bench clean
 
 help:  ## List the targets

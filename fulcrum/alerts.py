@@ -54,17 +54,17 @@ CAUSES: Mapping[str, Cause] = {
         Cause(
             kind="run.failed", severity=Severity.PAGE,
             means="A run has failed; its cases stand where they were.", retry=SAFE,
-            look="fulcrum cases {process}", mend="fulcrum run {process} --source SOURCE",
+            look="fulcrum cases {process}", mend="fulcrum run {process}",
         ),
         Cause(
             kind="run.crashed", severity=Severity.PAGE,
             means="A run's process was killed, or its machine stopped; its cases stand where they were.", retry=SAFE,
-            look="fulcrum cases {process}", mend="fulcrum run {process} --source SOURCE",
+            look="fulcrum cases {process}", mend="fulcrum run {process}",
         ),
         Cause(
             kind="run.missing", severity=Severity.PAGE,
             means="A process that runs on a schedule has had two starts without a successful run.", retry=SAFE,
-            look="fulcrum doctor", mend="fulcrum run {process} --source SOURCE",
+            look="fulcrum doctor", mend="fulcrum run {process}",
         ),
         Cause(
             kind="gate.failed", severity=Severity.TICKET,
@@ -76,12 +76,12 @@ CAUSES: Mapping[str, Cause] = {
             kind="deliveries.failing", severity=Severity.PAGE,
             means="A target does not take what is decided; it waits in the outbox.",
             retry="yes: each effect has its key, and what the target has already is not made again",
-            look="fulcrum cases {process} --status delivery_failed", mend="fulcrum run {process} --source SOURCE",
+            look="fulcrum cases {process} --status delivery_failed", mend="fulcrum run {process}",
         ),
         Cause(
             kind="ai.degraded", severity=Severity.TICKET,
             means="The model gave no usable answer in time; those cases wait or are with people.", retry=SAFE,
-            look="fulcrum model check", mend="fulcrum run {process} --source SOURCE",
+            look="fulcrum model check", mend="fulcrum run {process}",
         ),
         Cause(
             kind="drift.detected", severity=Severity.TICKET,
@@ -115,11 +115,20 @@ CAUSES: Mapping[str, Cause] = {
 """The causes that Fulcrum tells itself, by kind; deployments/automations.yaml has those that Prefect's server tells."""
 
 
-def message(cause: Cause, process: Process, facts: Mapping[str, object], counts: Mapping[str, int]) -> Json:
+def message(
+    cause: Cause,
+    process: Process,
+    facts: Mapping[str, object],
+    counts: Mapping[str, int],
+    *,
+    alarm_id: str | None = None,
+) -> Json:
     """Write the message of a cause: an event's payload, of which `title` and `body` are for people.
 
-    `facts` say what exactly, without content; `counts` are the process's cases by status.
+    `facts` say what exactly, without content; `counts` are the process's cases by status. A page that stands under
+    `alarm_id` says how to take it on.
     """
+    ack = f"fulcrum alerts ack {alarm_id[:8]} --by NAME" if alarm_id and cause.severity is Severity.PAGE else ""
     names = {"process": process.name}
     told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts.items())
     touched = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in sorted(counts.items()) if count)
@@ -134,6 +143,7 @@ def message(cause: Cause, process: Process, facts: Mapping[str, object], counts:
             f"Look: {cause.look.format(**names)}",
             f"Mend: {cause.mend.format(**names)}",
             f"Halt: fulcrum halt {process.name} --by NAME --reason TEXT",
+            f"Take it on: {ack}" if ack else "",
             f"Runbook: {cause.runbook}",
         )
         if line

@@ -58,7 +58,7 @@ def _of_the_run(report: RunReport | None) -> list[str]:
 def _commands(process: Process) -> list[str]:
     return [
         f"fulcrum cases {process.name}",
-        f"fulcrum run {process.name} --source SOURCE",
+        f"fulcrum run {process.name}",
         f"fulcrum halt {process.name} --by NAME --reason TEXT",
     ]
 

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 from prefect.events import emit_event
 from prefect.logging import get_run_logger
 
+from fulcrum.alarms import cause_of
 from fulcrum.alerts import CAUSES, Severity, message
 from fulcrum.due import Urgency
 from fulcrum.halting import Halt
@@ -67,17 +68,21 @@ def tell(
     kind: str,
     facts: Mapping[str, Any],
     *,
+    alarm_id: str | None = None,
     event_id: UUID | None = None,
     resource: dict[str, str] | None = None,
 ) -> None:
-    """Tell a cause as an event that carries the whole message; told twice under one id it is one event."""
+    """Tell a cause as an event that carries the whole message; told twice under one id it is one event.
+
+    Where an alarm stands for it, that is the event's id unless it has one of its own.
+    """
     cause = CAUSES[kind]
     counts = {status.value: count for status, count in ledger.reading.counts(process.name).items()}
     emit_event(
         event=cause.event,
         resource=resource or _resource(process),
-        payload=message(cause, process, facts, counts),
-        id=event_id or uuid4(),
+        payload=message(cause, process, facts, counts, alarm_id=alarm_id),
+        id=event_id or (UUID(alarm_id) if alarm_id else uuid4()),
     )
 
 
@@ -88,7 +93,7 @@ def tell_once(ledger: Ledger, process: Process, kind: str, facts: Mapping[str, A
     """
     alarm = ledger.alarms.begin(process.name, kind, dict(facts))
     if alarm is not None:
-        tell(ledger, process, kind, facts, event_id=UUID(alarm.id))
+        tell(ledger, process, kind, facts, alarm_id=alarm.id)
         ledger.watching.said([alarm.id])
 
 
@@ -107,14 +112,15 @@ def tell_over(ledger: Ledger, process: Process, kind: str) -> None:
 
 def pass_on(ledger: Ledger, processes: Mapping[str, Process]) -> int:
     """Tell the deputy of each page that nobody has taken for a quarter of an hour; give how many."""
-    pages = frozenset(kind for kind, cause in CAUSES.items() if cause.severity is Severity.PAGE)
-    late = [alarm for alarm in ledger.alarms.late(pages, PATIENCE) if alarm.process in processes]
-    for alarm in late:
+    waiting = [(alarm, cause_of(alarm)) for alarm in ledger.alarms.late(PATIENCE) if alarm.process in processes]
+    late = [(alarm, cause) for alarm, cause in waiting if cause.severity is Severity.PAGE]
+    for alarm, cause in late:
         process = processes[alarm.process]
         deputy = f"{process.deputy.name} <{process.deputy.email}>"
         facts = {"for": deputy, "nobody has taken it since": f"{alarm.raised_at:%H:%M} UTC"}
-        tell(ledger, process, alarm.kind, facts, event_id=derived_id(alarm.id, _PASSED_ON))
-    ledger.alarms.passed_on([alarm.id for alarm in late])
+        event_id = derived_id(alarm.id, _PASSED_ON)
+        tell(ledger, process, cause.kind, facts, alarm_id=alarm.id, event_id=event_id)
+    ledger.alarms.passed_on([alarm.id for alarm, _cause in late])
     return len(late)
 
 

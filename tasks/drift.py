@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
+from fulcrum.alarms import cause_of
 from fulcrum.checking import Checked, check
 from fulcrum.drift import markdown
 from fulcrum.ledger import Ledger
-from fulcrum.ledger.standing_rows import DRIFT
 from fulcrum.ledger.watching import Alarm
 from fulcrum.process import Process
 from tasks.alarms import LOWERED, derived_id, tell
@@ -37,9 +35,9 @@ def watch(ledger: Ledger, process: Process) -> Checked:
 def _say(ledger: Ledger, process: Process, alarm: Alarm) -> None:
     """Give an alarm out; said twice it is one event, because the alarm is its id."""
     facts = {"subject": alarm.subject, **alarm.facts}
-    if alarm.kind == DRIFT:
-        tell(ledger, process, "drift.detected", facts, event_id=UUID(alarm.id))
+    cause = cause_of(alarm)
+    if cause.kind != "autonomy.lowered":
+        tell(ledger, process, cause.kind, facts, alarm_id=alarm.id)
         return
-    tell(ledger, process, "promise.broken", facts, event_id=UUID(alarm.id))
-    if "autonomy" in alarm.facts:
-        tell(ledger, process, "autonomy.lowered", facts, event_id=derived_id(alarm.id, LOWERED))
+    tell(ledger, process, "promise.broken", facts, alarm_id=alarm.id)
+    tell(ledger, process, cause.kind, facts, alarm_id=alarm.id, event_id=derived_id(alarm.id, LOWERED))

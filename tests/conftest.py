@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -41,6 +42,9 @@ def pytest_configure() -> None:
         # The tests' servers start nothing by themselves; that schedules start runs is test_up's to show, in its own.
         PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED="false",
     )
+    # A shell that starts the tests in the background has them, and all that they start, ignore Ctrl-C.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     fulcrum = ("FULCRUM_LEDGER_URL", "FULCRUM_PORT", "FULCRUM_REVIEWERS_KEY")
     for name in (*fulcrum, "PREFECT_API_URL", "PREFECT_PROFILE"):
         os.environ.pop(name, None)

@@ -53,6 +53,26 @@ def write_jsonl(path: Path, records: Iterable[object]) -> str:
     return str(path)
 
 
+@contextmanager
+def deployed_with(process: str, source: str | None) -> Iterator[None]:
+    """Let the server's deployment of a process name a source, or none, for as long as the block goes on."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.actions import DeploymentUpdate
+
+    with get_client(sync_client=True) as client:
+        found = client.read_deployment_by_name(f"{process}/{process}")
+        named = {} if source is None else {"source": source}
+        client.update_deployment(
+            found.id, DeploymentUpdate(parameters=named, enforce_parameter_schema=source is not None)
+        )
+        try:
+            yield
+        finally:
+            client.update_deployment(
+                found.id, DeploymentUpdate(parameters=found.parameters, enforce_parameter_schema=True)
+            )
+
+
 @dataclass
 class Office:
     """A home of its own in which the process is run in this very Python, as a worker would."""

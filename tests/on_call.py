@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fulcrum.settings import project_root
-from tests.intake_office import PROCESS, Office, documents, names, write_jsonl
+from tests.intake_office import PROCESS, Office, deployed_with, documents, names, write_jsonl
 from tests.loopback import wait_for
 from tests.pages import commands
 from tests.terminal import Command, Told, in_process
@@ -223,25 +223,27 @@ def told_commands(text: str) -> list[str]:
     return _COMMAND.findall(text)
 
 
+@contextmanager
 def at_work(
     folder: Path,
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     make_home: Callable[[Path], Path],
-) -> OnCall:
-    """Put somebody on call, in a home below a folder that is their own."""
+) -> Iterator[OnCall]:
+    """Put somebody on call, in a home below a folder that is their own, of which ~/inbox is what comes in."""
     monkeypatch.setenv("HOME", str(folder))
     monkeypatch.setenv("FULCRUM_HOME", str(folder / "home"))
     monkeypatch.setenv("COLUMNS", "80")
-    return OnCall(
-        said=(),
-        folder=folder,
-        office=Office.found(folder / "home", folder / "erp.db"),
-        fulcrum=in_process(capfd),
-        prefect=prefect_in_process(capfd, monkeypatch),
-        make_home=make_home,
-        means={"SOURCE": "~/inbox", "NAME": "Ada Okafor", "TEXT": "looked odd"},
-    )
+    with deployed_with(PROCESS, str(folder / "inbox")):
+        yield OnCall(
+            said=(),
+            folder=folder,
+            office=Office.found(folder / "home", folder / "erp.db"),
+            fulcrum=in_process(capfd),
+            prefect=prefect_in_process(capfd, monkeypatch),
+            make_home=make_home,
+            means={"NAME": "Ada Okafor", "TEXT": "looked odd"},
+        )
 
 
 def prefect_in_process(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:

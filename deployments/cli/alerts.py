@@ -10,7 +10,10 @@ from cyclopts.validators import Number
 
 from deployments.cli.display import out, print_json, say, table
 from deployments.cli.opening import open_ledger
+from fulcrum.alarms import cause_of
+from fulcrum.cases import Json
 from fulcrum.errors import UsageError
+from fulcrum.ledger.watching import Alarm
 from fulcrum.settings import settings
 
 
@@ -23,13 +26,34 @@ def listed(*, json: Annotated[bool, Parameter(negative="")] = False) -> None:
     with open_ledger() as ledger:
         standing = ledger.alarms.standing()
     if json:
-        print_json([{"id": a.id, "process": a.process, "kind": a.kind, "since": a.raised_at} for a in standing])
+        print_json([_facts(alarm) for alarm in standing])
         return
     if not standing:
         out.print("Nothing stands.")
         return
-    rows = [(alarm.id[:8], alarm.process, alarm.subject, alarm.raised_at) for alarm in standing]
-    table("What stands", ("alert", "process", "what", "since"), rows)
+    rows = [
+        (alarm.id[:8], cause_of(alarm).severity.value, alarm.process, _what(alarm), alarm.raised_at, alarm.taken_by)
+        for alarm in standing
+    ]
+    table("What stands", ("alert", "", "process", "what", "since", "taken on by"), rows)
+
+
+def _facts(alarm: Alarm) -> Json:
+    cause = cause_of(alarm)
+    return {
+        "id": alarm.id,
+        "severity": cause.severity.value,
+        "process": alarm.process,
+        "kind": cause.kind,
+        "subject": alarm.subject,
+        "since": alarm.raised_at,
+        "taken_by": alarm.taken_by,
+    }
+
+
+def _what(alarm: Alarm) -> str:
+    kind = cause_of(alarm).kind
+    return kind if alarm.subject in {kind, kind.partition(".")[0]} else f"{kind}: {alarm.subject}"
 
 
 def ack(alert: str, *, by: str) -> None:
@@ -43,7 +67,8 @@ def ack(alert: str, *, by: str) -> None:
         found = ledger.alarms.acknowledge(alert, by.strip()) if alert and by.strip() else None
     if found is None:
         raise UsageError(problem=f"no alert {alert} stands, or --by is empty; list them: fulcrum alerts list")
-    out.print(f"{by.strip()} looks after {found.process}: {found.subject}.", markup=False)
+    already = "" if found.taken_by == by.strip() else " already"
+    out.print(f"{found.taken_by} looks after {found.process}: {_what(found)}{already}.", markup=False)
 
 
 def listen(

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +16,7 @@ from cyclopts.validators import Number
 
 from deployments.cli.display import out, print_json, say, table
 from fulcrum.errors import GateFailed, RunFailed, UsageError
+from fulcrum.settings import project_root
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -30,7 +31,7 @@ SAMPLE_PROCESSES = ("invoice-intake", "ticket-triage", "complaint-response")
 def run(
     process: str,
     *,
-    source: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    source: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
     limit: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
     max_cost: Annotated[Decimal | None, Parameter(validator=Number(gte=0))] = None,
     model: str | None = None,
@@ -40,7 +41,8 @@ def run(
 
     Args:
         process: Name of the process, as invoice-intake.
-        source: A .jsonl, .csv, .txt or .pdf file, a folder, a glob in quotes, or - for JSON lines on standard input.
+        source: A .jsonl, .csv, .txt or .pdf file, a folder, a glob in quotes, or - for JSON lines on standard input;
+            what the process is deployed with when left out.
         limit: Take in at most so many new cases.
         max_cost: Spend at most so much on AI; what that does not cover goes to people.
         model: Name of another model-endpoint block than the process's own.
@@ -49,7 +51,8 @@ def run(
     from flows.registry import process as find  # noqa: PLC0415 - see deployments/cli/__init__.py
 
     definition = find(process)
-    _look(source, definition.case)
+    if source is not None:
+        _look(source, definition.case)
     from deployments.stack import api  # noqa: PLC0415
 
     options = {"limit": limit, "max_cost": max_cost, "model": model}
@@ -59,9 +62,10 @@ def run(
         from tasks.run import RunOptions  # noqa: PLC0415
 
         flow = flow_of(definition.name)
+        taken = _deployed_with(definition.name) if source is None else source if source == "-" else _absolute(source)
         with _ledger() as ledger, progress(ledger, definition.name):
             try:
-                report = flow(source if source == "-" else _absolute(source), RunOptions(**options))
+                report = flow(taken, RunOptions(**options))
             except GateFailed:
                 if json and (run_id := ledger.runs.newest(definition.name)):
                     print_json(ledger.runs.report(run_id).model_dump(mode="json"))
@@ -195,6 +199,17 @@ def _look(source: str, case: type[BaseModel]) -> None:
 
     if source != "-":
         read(_absolute(source), case=case)
+
+
+def _deployed_with(process: str) -> str:
+    """Read what a process's deployment takes in, which may be relative to the checkout."""
+    from prefect.client.orchestration import get_client  # noqa: PLC0415 - see deployments/cli/__init__.py
+    from prefect.exceptions import ObjectNotFound  # noqa: PLC0415 - the same
+
+    with get_client(sync_client=True) as client, suppress(ObjectNotFound):
+        if source := client.read_deployment_by_name(f"{process}/{process}").parameters.get("source"):
+            return str(project_root() / Path(source).expanduser())
+    raise UsageError(problem=f"{process} is not deployed with a source here; give one with --source")
 
 
 def _absolute(source: str) -> str:

@@ -60,20 +60,24 @@ class Alarms:
             return [alarm_of(row) for row in tx.execute(query).mappings()]
 
     def acknowledge(self, alarm_id: str, by: str) -> Alarm | None:
-        """Note that somebody looks after an alarm; None where it does not stand. A beginning of its id is enough."""
+        """Note that somebody looks after an alarm, and give it; whoever was first stays the one.
+
+        A beginning of its id is enough. None where it does not stand.
+        """
         found = next((alarm for alarm in self.standing() if alarm.id.startswith(alarm_id)), None)
         if found is None:
             return None
         with self._store.write() as tx:
             mine = (AlarmRow.id == found.id, AlarmRow.taken_by.is_(None))
             tx.execute(update(AlarmRow).where(*mine).values(taken_by=by))
-        return found
+            now = tx.execute(select(AlarmRow).where(AlarmRow.id == found.id)).mappings().one()
+        return alarm_of(now)
 
-    def late(self, kinds: frozenset[str], after: timedelta) -> list[Alarm]:
-        """List the alarms of some kinds that nobody has taken for so long, and that were not passed on yet."""
+    def late(self, after: timedelta) -> list[Alarm]:
+        """List the alarms that nobody has taken for so long, and that were not passed on yet."""
         query = select(AlarmRow).where(
-            AlarmRow.kind.in_(kinds), AlarmRow.looked_at.is_(None), AlarmRow.taken_by.is_(None),
-            AlarmRow.passed_on_at.is_(None), AlarmRow.raised_at <= self._store.now() - after,
+            AlarmRow.looked_at.is_(None), AlarmRow.taken_by.is_(None), AlarmRow.passed_on_at.is_(None),
+            AlarmRow.raised_at <= self._store.now() - after,
         )  # fmt: skip
         with self._store.read() as tx:
             return [alarm_of(row) for row in tx.execute(query).mappings()]

@@ -32,7 +32,10 @@ _WEIGHED = frozenset({Verdict.APPROVE.value, Verdict.REJECT.value, "approve firs
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alarm:
-    """Something that the operation has noticed about itself; `facts` hold counts and rates, never content."""
+    """Something that the operation has noticed about itself; `facts` hold counts and rates, never content.
+
+    `taken_by` is who looks after it.
+    """
 
     id: str
     process: str
@@ -40,6 +43,7 @@ class Alarm:
     subject: str
     raised_at: datetime
     facts: Json
+    taken_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,7 +225,8 @@ def _row(alarm: Alarm) -> Json:
 
 def alarm_of(row: Mapping[Any, Any] | RowMapping) -> Alarm:
     """Make the value of an alarm's row."""
-    return Alarm(**{name: row[name] for name in ("id", "process", "kind", "subject", "raised_at", "facts")})
+    told = {name: row[name] for name in ("id", "process", "kind", "subject", "raised_at", "facts")}
+    return Alarm(**told, taken_by=row.get("taken_by"))
 
 
 def _reviews(tx: Connection, review_ids: Sequence[str]) -> dict[str, tuple[ReasonCode, ReviewKind]]:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from flows.invoice_intake.process import FOLDER
-from tests.intake_office import PROCESS, Office, documents, invoice, names, number_of, write_jsonl
+from tests.intake_office import PROCESS, Office, deployed_with, documents, invoice, names, number_of, write_jsonl
 from tests.terminal import Command, Told, in_process
 
 REPORT = [
@@ -128,6 +128,17 @@ def test_run_shows_people_a_table(fulcrum: Command, tmp_path: Path) -> None:
     assert re.search(r"Cleared without a person +1 \(100%\)", first.out)
     assert "Nothing new: all 1 documents were taken in before" in second.out
     assert max(len(line.rstrip()) for line in first.out.splitlines()) <= 80
+
+
+def test_run_takes_what_the_process_is_deployed_with(fulcrum: Command, tmp_path: Path) -> None:
+    """Where no source is given; one that is deployed with none needs one."""
+    with deployed_with(PROCESS, write_jsonl(tmp_path / "in.jsonl", documents(names(1, "deployed")))):
+        told = fulcrum("run", PROCESS, "--json")
+    assert (told.code, told.json["taken_in"]) == (0, 1)
+    with deployed_with(PROCESS, None):
+        told = fulcrum("run", PROCESS)
+    assert told.code == 2
+    assert "invoice-intake is not deployed with a source here; give one with --source" in told.err
 
 
 def test_run_reads_standard_input(fulcrum: Command, monkeypatch: pytest.MonkeyPatch) -> None:

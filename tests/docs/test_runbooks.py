@@ -62,8 +62,9 @@ def on_call(
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
-) -> OnCall:
-    return at_work(tmp_path, capfd, monkeypatch, make_home)
+) -> Iterator[OnCall]:
+    with at_work(tmp_path, capfd, monkeypatch, make_home) as on_call:
+        yield on_call
 
 
 def test_what_is_said_is_found() -> None:
@@ -124,8 +125,8 @@ def _(on_call: OnCall) -> None:
     )
     with workers_seen():
         on_call.types("fulcrum doctor", "Nothing is wrong.")
-    on_call.inbox(export=sound(2, "mended"))
-    on_call.types("fulcrum run invoice-intake --source ~/inbox", "Cleared without a person 2")
+    on_call.inbox(export=sound(2, "as-it-should-be"))
+    on_call.types("fulcrum run invoice-intake", "Cleared without a person 2")
     on_call.types("fulcrum cases invoice-intake", "delivered: 2", never=["newest run failed"])
 
 
@@ -144,7 +145,7 @@ def _(on_call: OnCall) -> None:
     with workers_seen():
         on_call.types("fulcrum doctor", "Nothing is wrong.")
     on_call.inbox(export=[])
-    on_call.types("fulcrum run invoice-intake --source ~/inbox", "Cleared without a person 2")
+    on_call.types("fulcrum run invoice-intake", "Cleared without a person 2")
     on_call.types("fulcrum cases invoice-intake", "delivered: 2", never=["newest run failed"])
 
 
@@ -162,7 +163,7 @@ def _(on_call: OnCall) -> None:
         on_call.types("fulcrum case CASE", "sql-target/erp-postings", "pending")
         on_call.types("fulcrum doctor", "target sql-target/erp-postings wrong does not answer", code=1)
     with in_place_of(SqlTarget, "erp-postings", erp_at(f"sqlite:///{on_call.office.erp}")):
-        on_call.types("fulcrum run invoice-intake --source ~/inbox", "Delivered 2")
+        on_call.types("fulcrum run invoice-intake", "Delivered 2")
         told = on_call.types("fulcrum cases invoice-intake --status delivery_failed", "delivered: 2")
         assert on_call.case() not in told.out
     assert len(on_call.office.postings()) == 2
@@ -182,12 +183,12 @@ def _(on_call: OnCall) -> None:
         assert on_call.run().still_open == 2
         on_call.types("fulcrum model check", "answers no: ", "nothing answers at base_url", code=1)
         on_call.types("fulcrum doctor --ask", "model default wrong gave no answer", code=1)
-        on_call.types("fulcrum run invoice-intake --source ~/inbox --model BLOCK", "Cleared without a person 2")
+        on_call.types("fulcrum run invoice-intake --model BLOCK", "Cleared without a person 2")
         on_call.inbox(export=sound(1, "after"))
         assert on_call.run().still_open == 1
     line.close()
     on_call.types("fulcrum model check", "answers yes")
-    on_call.types("fulcrum run invoice-intake --source ~/inbox", "Cleared without a person 1")
+    on_call.types("fulcrum run invoice-intake", "Cleared without a person 1")
 
 
 @PLAYS.of("gate-failed")
@@ -327,7 +328,7 @@ def _(on_call: OnCall) -> None:
         on_call.types(
             'fulcrum release invoice-intake --by "Your Name" --reason "export repaired"', "2 cases of invoice-intake"
         )
-        on_call.types("fulcrum run invoice-intake --source ~/inbox", "Cleared without a person 2")
+        on_call.types("fulcrum run invoice-intake", "Cleared without a person 2")
         on_call.types('fulcrum reopen CASE --by "Your Name" --reason "wrong supplier"', "1 effects are reversed")
     _halts_one_and_all(on_call)
 

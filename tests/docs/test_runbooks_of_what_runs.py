@@ -45,8 +45,9 @@ def on_call(
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
-) -> OnCall:
-    return at_work(tmp_path, capfd, monkeypatch, make_home)
+) -> Iterator[OnCall]:
+    with at_work(tmp_path, capfd, monkeypatch, make_home) as on_call:
+        yield on_call
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.stem in KEEPING], ids=lambda page: page.stem)
@@ -78,7 +79,7 @@ def _(on_call: OnCall) -> None:
     for name in ("review-desk", "invoice-intake", "drift-check", "housekeeping"):
         on_call.types(f"prefect deployment run {name}/{name}", f"Creating flow run for deployment '{name}/{name}'")
     on_call.inbox(export=sound(1, "missed"))
-    on_call.types("fulcrum run invoice-intake --source ~/inbox", "Cleared without a person 1")
+    on_call.types("fulcrum run invoice-intake", "Cleared without a person 1")
 
 
 @PLAYS.of("pool-without-worker")

@@ -95,6 +95,32 @@ def test_a_failed_run_is_told_once_and_its_end_is_told(channel: Channel, office:
     assert channel.count == before + 1
 
 
+def test_a_page_that_nobody_takes_goes_to_the_deputy(
+    channel: Channel, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once, with how to take it on; a ticket that stands does not, nor a page that somebody looks after."""
+    from tasks.alarms import pass_on, tell_once
+
+    processes = {PROCESS: INVOICE_INTAKE}
+    subject = "[page] Invoice intake: deliveries failing"
+    channel.messages.pop(subject, None)
+    with office.ledger() as ledger:
+        tell_once(ledger, INVOICE_INTAKE, "deliveries.failing", {"deliveries": 3})
+        tell_once(ledger, INVOICE_INTAKE, "ai.degraded", {"without an answer": 1})
+        tell_once(ledger, INVOICE_INTAKE, "run.failed", {"run": "1"})
+        alarm, _ticket, taken = ledger.alarms.standing()
+        assert f"Take it on: fulcrum alerts ack {alarm.id[:8]} --by NAME" in channel.wait(subject)
+        channel.forget(subject)
+        ledger.alarms.acknowledge(taken.id, "Ada Okafor")
+        assert pass_on(ledger, processes) == 0
+        monkeypatch.setattr("tasks.alarms.PATIENCE", timedelta(0))
+        assert pass_on(ledger, processes) == 1
+        body = channel.wait(subject)
+        assert f"for {INVOICE_INTAKE.deputy.name} <{INVOICE_INTAKE.deputy.email}>" in body
+        assert f"fulcrum alerts ack {alarm.id[:8]}" in body
+        assert pass_on(ledger, processes) == 0
+
+
 def _process_run(client: Any, state: Any) -> Any:
     """Make a run of the process at the server that stands as given, as a worker's that was killed."""
     deployment = client.read_deployment_by_name("invoice-intake/invoice-intake")

@@ -90,6 +90,29 @@ def test_a_broken_promise_lowers_the_process_and_says_so(shop: Shop, client: Any
     assert "promise broken: audited error, " not in capsys.readouterr().out
 
 
+def test_the_deputy_hears_of_a_level_that_was_taken_and_of_no_ticket(
+    shop: Shop, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nobody takes it on for a quarter of an hour; a promise that costs no level is for the morning."""
+    from blocks import load_ledger
+    from flows.operations.drift_check import drift_check
+    from tasks.alarms import pass_on
+
+    monkeypatch.setattr("tasks.alarms.PATIENCE", timedelta(0))
+    began = datetime.now(UTC)
+    shop.handle(40, code=ReasonCode.GATE)
+    shop.handle(40, code=ReasonCode.AUDIT, kind=ReviewKind.AUDIT, wrong=0.9)
+    drift_check(PROCESS.name)
+    with load_ledger() as ledger:
+        alarms = {alarm.subject: alarm for alarm in ledger.alarms.standing()}
+        assert set(alarms) == {"gate failures", "audited error"}
+        assert pass_on(ledger, {PROCESS.name: PROCESS}) == 1
+    told = wait_for(lambda: (found := events(client, "fulcrum.autonomy.lowered", began)) and len(found) == 2 and found)
+    (passed,) = [event["payload"] for event in told if "for" in event["payload"]]
+    assert passed["for"] == f"{PROCESS.deputy.name} <{PROCESS.deputy.email}>"
+    assert f"Take it on: fulcrum alerts ack {alarms['audited error'].id[:8]} --by NAME" in passed["body"]
+
+
 def test_an_alarm_that_a_killed_check_has_not_said_is_said_by_the_next(shop: Shop, client: Any) -> None:
     """The ledger has it, whoever found it."""
     from flows.operations.drift_check import drift_check

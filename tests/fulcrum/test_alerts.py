@@ -29,6 +29,14 @@ def test_a_message_says_all_that_is_needed_at_two_in_the_morning(kind: str) -> N
 
 
 @pytest.mark.parametrize("kind", CAUSES)
+def test_a_page_that_stands_says_how_to_take_it_on(kind: str) -> None:
+    """A ticket waits for the morning and is nobody's to take."""
+    told = message(CAUSES[kind], INVOICE_INTAKE, {}, {}, alarm_id="3f2a91c0-0000-4000-8000-000000000000")
+    line = "Take it on: fulcrum alerts ack 3f2a91c0 --by NAME\n"
+    assert (line in told["body"]) is (CAUSES[kind].severity is Severity.PAGE)
+
+
+@pytest.mark.parametrize("kind", CAUSES)
 def test_each_cause_has_a_runbook_and_an_automation(kind: str) -> None:
     """Nobody is told of something that no page explains, and nothing is told to nobody."""
     assert (ROOT / CAUSES[kind].runbook).is_file()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -29,19 +30,19 @@ def test_one_cause_is_one_alarm_until_it_is_over(desk: Desk) -> None:
 
 
 def test_what_nobody_takes_is_passed_on_once(desk: Desk) -> None:
-    """Late ones of the kinds that matter; what somebody looks after, or what is over, is not."""
+    """What is late; what somebody looks after, which is whoever was first, or what is over, is not."""
     late, taken, _over = (desk.ledger.alarms.begin(name, KIND, {}) for name in ("late", "taken", "over"))
     assert late is not None
     assert taken is not None
-    desk.ledger.alarms.begin("ticket", "gate.failed", {})
-    assert desk.ledger.alarms.acknowledge(taken.id[:8], "Ada") == taken
+    assert desk.ledger.alarms.acknowledge(taken.id[:8], "Ada") == replace(taken, taken_by="Ada")
+    assert desk.ledger.alarms.acknowledge(taken.id[:8], "Ben") == replace(taken, taken_by="Ada")
     desk.ledger.alarms.end("over", KIND)
     quarter = timedelta(minutes=15)
-    assert desk.ledger.alarms.late(frozenset({KIND}), quarter) == []
+    assert desk.ledger.alarms.late(quarter) == []
     desk.clock.forward(901)
-    assert desk.ledger.alarms.late(frozenset({KIND}), quarter) == [late]
+    assert desk.ledger.alarms.late(quarter) == [late]
     desk.ledger.alarms.passed_on([late.id])
-    assert desk.ledger.alarms.late(frozenset({KIND}), quarter) == []
+    assert desk.ledger.alarms.late(quarter) == []
 
 
 def test_an_alarm_that_was_not_told_is_given_again(desk: Desk) -> None:
