@@ -76,7 +76,8 @@ def _answers(
     process: Process, target: Target | None, name: str, deliveries: Sequence[Delivery]
 ) -> list[Receipt | FulcrumError]:
     if target is None:
-        return [DeliveryFailed(target=name, reason="no such block is configured") for _ in deliveries]
+        reason = "no such block is configured; fulcrum bootstrap makes those that processes name"
+        return [DeliveryFailed(target=name, reason=reason) for _ in deliveries]
     return target.deliver(deliveries, process.posting_model)
 
 
