@@ -181,6 +181,12 @@ def pid(run: UUID) -> int:
     return int((_read(run).infrastructure_pid or ":0").rpartition(":")[2])
 
 
+def running(run: UUID) -> bool:
+    """Tell whether a flow run is at work."""
+    state = _read(run).state
+    return state is not None and state.is_running()
+
+
 def ended(run: UUID) -> str:
     """Wait until a flow run has ended, and say how."""
 
