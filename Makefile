@@ -37,10 +37,9 @@ demo: setup  ## Run the sample processes over their samples, on a worker, and sh
 up: setup  ## Keep server and workers running, with the review queue at http://127.0.0.1:4200
 	@$(BIN)/fulcrum up
 
-# Three at a time, a file's tests together: each of the three has a Prefect server of its own, which it waits for a
-# fifth of its time.
+# Two at a time, a file's tests together: each of the two has a Prefect server of its own.
 test: setup  ## Run every test
-	@$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 20
 
 check: setup  ## Lint, formatting, types, direction of imports
 	$(BIN)/ruff check .

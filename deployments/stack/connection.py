@@ -20,7 +20,7 @@ from fulcrum.settings import settings as read_settings
 HAND_OVER = 10.0
 """Seconds that a command waits at its end for its last events and logs to reach the server."""
 
-SOON = {"PREFECT_API_REQUEST_TIMEOUT": "5", "PREFECT_CLIENT_MAX_RETRIES": "0"}
+SOON = {"PREFECT_API_REQUEST_TIMEOUT": "10", "PREFECT_CLIENT_MAX_RETRIES": "0"}
 """For whoever only wants to know whether a server is there, or to tell it something in passing."""
 
 _POLL = 0.2

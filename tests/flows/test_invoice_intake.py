@@ -380,7 +380,7 @@ def test_after_kill_9_the_next_run_finishes(office: Office, models: ModelServer,
     """Killed in the middle, a run leaves cases that the next one takes up: none lost, none posted or paid twice."""
     found = names(16, "killed")
     source = write_jsonl(tmp_path / "in.jsonl", documents(found))
-    model = models.block("slow", concurrency=2)
+    model = models.block("slow", worker_concurrency=2)
     models.asked.clear()
     models.delay = 0.6
     with (tmp_path / "out.txt").open("w") as out:
