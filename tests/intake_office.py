@@ -62,15 +62,12 @@ def deployed_with(process: str, source: str | None) -> Iterator[None]:
     with get_client(sync_client=True) as client:
         found = client.read_deployment_by_name(f"{process}/{process}")
         named = {} if source is None else {"source": source}
-        client.update_deployment(
-            found.id, DeploymentUpdate(parameters=named, enforce_parameter_schema=source is not None)
-        )
+        client.update_deployment(found.id, DeploymentUpdate(parameters=named, enforce_parameter_schema=False))
         try:
             yield
         finally:
-            client.update_deployment(
-                found.id, DeploymentUpdate(parameters=found.parameters, enforce_parameter_schema=True)
-            )
+            as_it_was = found.model_dump(include={"parameters", "enforce_parameter_schema"})
+            client.update_deployment(found.id, DeploymentUpdate(**as_it_was))
 
 
 @dataclass

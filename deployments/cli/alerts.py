@@ -32,10 +32,10 @@ def listed(*, json: Annotated[bool, Parameter(negative="")] = False) -> None:
         out.print("Nothing stands.")
         return
     rows = [
-        (alarm.id[:8], cause_of(alarm).severity.value, alarm.process, _what(alarm), alarm.raised_at, alarm.taken_by)
-        for alarm in standing
+        (a.id[:8], cause_of(a).severity.value, a.process, _what(a), f"{a.raised_at:%m-%d %H:%M}", a.taken_by)
+        for a in standing
     ]
-    table("What stands", ("alert", "", "process", "what", "since", "taken on by"), rows)
+    table("What stands", ("alert", "", "process", "what", "since (UTC)", "taken by"), rows)
 
 
 def _facts(alarm: Alarm) -> Json:

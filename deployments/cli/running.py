@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 SAMPLE_PROCESSES = ("invoice-intake", "ticket-triage", "complaint-response")
 """What the demo runs, in order."""
 
+STANDARD_INPUT = "-"
+"""The source that is no place."""
+
 
 def run(
     process: str,
@@ -62,7 +65,7 @@ def run(
         from tasks.run import RunOptions  # noqa: PLC0415
 
         flow = flow_of(definition.name)
-        taken = _deployed_with(definition.name) if source is None else source if source == "-" else _absolute(source)
+        taken = _deployed_with(definition.name) if source is None else _anchored(source)
         with _ledger() as ledger, progress(ledger, definition.name):
             try:
                 report = flow(taken, RunOptions(**options))
@@ -197,8 +200,8 @@ def _look(source: str, case: type[BaseModel]) -> None:
     """Refuse a source that is not there, or a table without its columns, before a server is started for it."""
     from fulcrum.sources import read  # noqa: PLC0415 - see deployments/cli/__init__.py
 
-    if source != "-":
-        read(_absolute(source), case=case)
+    if source != STANDARD_INPUT:
+        read(_anchored(source), case=case)
 
 
 def _deployed_with(process: str) -> str:
@@ -212,11 +215,11 @@ def _deployed_with(process: str) -> str:
     raise UsageError(problem=f"{process} is not deployed with a source here; give one with --source")
 
 
-def _absolute(source: str) -> str:
-    """Anchor a source at the working folder of the command, whatever the flow's is."""
+def _anchored(source: str) -> str:
+    """Anchor a source at the working folder of the command, whatever the flow's is; standard input has no place."""
     if not source:
         raise UsageError(problem="--source is empty; give a file, a folder, a glob or -")
-    return str(Path.cwd() / Path(source).expanduser())
+    return source if source == STANDARD_INPUT else str(Path.cwd() / Path(source).expanduser())
 
 
 def _ledger() -> Ledger:

@@ -35,7 +35,7 @@ class Alarms:
                 return alarm_of(standing) if standing["said_at"] is None else None
             row = {
                 "id": str(uuid4()), "process": process, "kind": kind, "subject": kind, "raised_at": self._store.now(),
-                "facts": facts,
+                "facts": facts, "taken_by": None,
             }  # fmt: skip
             tx.execute(insert(AlarmRow), [row])
         return alarm_of(row)

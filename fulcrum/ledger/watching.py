@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -220,13 +220,12 @@ def _append_report(tx: Connection, process: str, report: Json, now: datetime) ->
 
 
 def _row(alarm: Alarm) -> Json:
-    return {name: getattr(alarm, name) for name in ("id", "process", "kind", "subject", "raised_at", "facts")}
+    return {each.name: getattr(alarm, each.name) for each in fields(Alarm)}
 
 
 def alarm_of(row: Mapping[Any, Any] | RowMapping) -> Alarm:
     """Make the value of an alarm's row."""
-    told = {name: row[name] for name in ("id", "process", "kind", "subject", "raised_at", "facts")}
-    return Alarm(**told, taken_by=row.get("taken_by"))
+    return Alarm(**{each.name: row[each.name] for each in fields(Alarm)})
 
 
 def _reviews(tx: Connection, review_ids: Sequence[str]) -> dict[str, tuple[ReasonCode, ReviewKind]]:
